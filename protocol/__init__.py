@@ -1,0 +1,1 @@
+"""What the hub and the agents agree on. Imports nothing of ours; see README.md beside this file."""

@@ -1,0 +1,172 @@
+"""The messages, as frozen tagged structs: the only source of the wire contract.
+
+One union a direction: `ToAgent` is what the hub says, `ToHub` what an agent says. All times are integer
+milliseconds since the Unix epoch, on the hub's clock unless the field says otherwise. Fields that a struct
+does not know are ignored on the wire, so a message can gain fields without a new protocol version.
+"""
+
+from typing import Annotated, Any, Final, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+SUBPROTOCOL: Final = "bn-auto.v1"
+
+Increment = Literal["TEN_MINUTE", "THIRTY_MINUTE", "ONE_HOUR", "ONE_DAY"]
+Direction = Literal["LONG", "SHORT"]
+Outcome = Literal["success", "failed", "rejected", "expired", "unknown"]
+
+INCREMENTS: Final[tuple[Increment, ...]] = get_args(Increment)
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+
+INCREMENT_SECONDS: Final[dict[Increment, int]] = {
+    "TEN_MINUTE": 600,
+    "THIRTY_MINUTE": 1_800,
+    "ONE_HOUR": 3_600,
+    "ONE_DAY": 86_400,
+}
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Symbol = Annotated[str, Meta(pattern="^[A-Z0-9]{5,20}$")]
+Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+DeviceId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}$")]
+ShortText = Annotated[str, Meta(max_length=200)]
+LongText = Annotated[str, Meta(max_length=2_000)]
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What an admin published. `valid_duration` is the window in seconds; it ends at `expires_ms`."""
+
+    id: Id
+    time_increments: Increment
+    symbol_name: Symbol
+    direction: Direction
+    valid_duration: Seconds
+    created_ms: Millis
+    expires_ms: Millis
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """A standing halt: nobody may trade until it is lifted."""
+
+    epoch: int
+    reason: str
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="type"):
+    """Base of all messages: frozen, tagged by `type`."""
+
+
+# hub -> agent
+
+
+class Welcome(_Message, frozen=True, tag="welcome"):
+    """The answer to `hello`. `heartbeat_s` is how often the agent sends `time`."""
+
+    session_id: str
+    user_id: Id
+    username: str
+    hub_time_ms: Millis
+    heartbeat_s: int
+    token_expire_ms: Millis
+    account_expire_ms: Millis | None = None
+    halt: Halt | None = None
+
+
+class OrderMessage(_Message, frozen=True, tag="order"):
+    """An order for this agent to place. `sent_ms` is when the hub framed it."""
+
+    order: Order
+    sent_ms: Millis
+
+
+class Recorded(_Message, frozen=True, tag="recorded"):
+    """The result of this order is committed at the hub: the agent may stop repeating it."""
+
+    order_id: Id
+
+
+class Cancel(_Message, frozen=True, tag="cancel"):
+    """Do not submit this order if it is not submitted yet."""
+
+    order_id: Id
+    reason: str
+
+
+class HaltMessage(_Message, frozen=True, tag="halt"):
+    """Stop trading at once; answer with `halted`."""
+
+    epoch: int
+    reason: str
+
+
+class Resume(_Message, frozen=True, tag="resume"):
+    """The halt of this epoch is lifted."""
+
+    epoch: int
+    reason: str
+
+
+class TimeReply(_Message, frozen=True, tag="time"):
+    """The hub's half of the clock exchange: received at `t1_ms`, answered at `t2_ms`."""
+
+    t0_ms: Millis
+    t1_ms: Millis
+    t2_ms: Millis
+
+
+class Error(_Message, frozen=True, tag="error"):
+    """The last message was not taken; `code` is for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+# agent -> hub
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """The first message. `have`: orders in the journal that are still in window."""
+
+    device_id: DeviceId
+    version: ShortText
+    driver: ShortText
+    have: Annotated[list[Id], Meta(max_length=5_000)] = msgspec.field(default_factory=list)
+    halt_epoch: Annotated[int, Meta(ge=0)] = 0
+
+
+class Ack(_Message, frozen=True, tag="ack"):
+    """The order is in the journal. `received_ms` is on the hub's clock, give or take `uncertainty_ms`."""
+
+    order_id: Id
+    received_ms: Millis
+    uncertainty_ms: Millis
+
+
+class Result(_Message, frozen=True, tag="result"):
+    """What came of an order; repeated until the hub says `recorded`."""
+
+    order_id: Id
+    outcome: Outcome
+    executed_ms: Millis
+    message: LongText = ""
+    data: dict[str, Any] | None = None
+
+
+class Halted(_Message, frozen=True, tag="halted"):
+    """This agent has stopped trading under this epoch."""
+
+    epoch: Annotated[int, Meta(ge=0)]
+
+
+class Time(_Message, frozen=True, tag="time"):
+    """The heartbeat, and the agent's half of the clock exchange (`t0_ms` on the agent's own clock)."""
+
+    t0_ms: Millis
+
+
+ToAgent = Welcome | OrderMessage | Recorded | Cancel | HaltMessage | Resume | TimeReply | Error
+ToHub = Hello | Ack | Result | Halted | Time
+Message = ToAgent | ToHub
