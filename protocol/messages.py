@@ -29,9 +29,9 @@ INCREMENT_SECONDS: Final[dict[Increment, int]] = {
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Symbol = Annotated[str, Meta(pattern="^[A-Z0-9]{5,20}$")]
+Symbol = Annotated[str, Meta(pattern="^[A-Z0-9]{5,20}\\Z")]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
-DeviceId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}$")]
+DeviceId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}\\Z")]
 ShortText = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2_000)]
 

@@ -1,0 +1,226 @@
+"""build(settings): the only wiring; the URL table. What a process of the hub is made of stands on this one page."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from hub.accounts import Accounts
+from hub.administration import Administration
+from hub.auth import Auth
+from hub.background import Background
+from hub.bus import BLOCK_MS, Bus, Event, EventId, Joined, OrderCancelled, OrderPublished, RollCall, UserChanged
+from hub.caretaker import Caretaker
+from hub.claims import Claims
+from hub.config import Settings
+from hub.dispatch import Dispatch
+from hub.errors import Unavailable
+from hub.ledger import Ledger
+from hub.live import LiveOrders
+from hub.notices import Notices
+from hub.order_cache import OrderCache
+from hub.polling import Polling
+from hub.recovery import Recovery
+from hub.redis import PATIENCE_S, connect
+from hub.registry import Registry
+from hub.roll_call import RollCall as RollCaller
+from hub.routes.admin import AdminRoutes
+from hub.routes.auth import AuthRoutes
+from hub.routes.envelope import ERRORS
+from hub.routes.guard import Guard
+from hub.routes.health import HealthRoutes
+from hub.routes.orders import OrderRoutes, PollingRoutes
+from hub.socket import Socket
+from hub.store import Store
+from hub.times import Times
+
+log = structlog.get_logger(__name__)
+
+
+class Hub:
+    """One hub process: its parts, how they start and how they end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.settings = settings
+        self.store = Store(settings.database_url)
+        self.redis = connect(settings.redis_url)
+        # The stream's reader blocks for a while by design: its patience must be longer than that.
+        self.reader = (
+            self.redis if settings.is_redis_embedded else connect(settings.redis_url, PATIENCE_S + BLOCK_MS / 1_000)
+        )
+        self.background = Background()
+        self.registry = Registry()
+        self.live = LiveOrders()
+        self.accounts = Accounts(self.store)
+        self.claims = Claims(self.redis)
+        self.bus = Bus(self.redis, self.reader)
+        self.ledger = Ledger(self.store)
+        self.recovery = Recovery(
+            store=self.store,
+            claims=self.claims,
+            ledger=self.ledger,
+            registry=self.registry,
+            accounts=self.accounts,
+        )
+        self.dispatch = Dispatch(
+            store=self.store,
+            claims=self.claims,
+            bus=self.bus,
+            cache=OrderCache(self.redis),
+            registry=self.registry,
+            live=self.live,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            background=self.background,
+            process=self.process,
+            heartbeat_s=settings.heartbeat_s,
+            mode=settings.claims,
+        )
+        self.caretaker = Caretaker(
+            store=self.store,
+            redis=self.redis,
+            claims=self.claims,
+            bus=self.bus,
+            registry=self.registry,
+            live=self.live,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            dispatch=self.dispatch,
+            process=self.process,
+            heartbeat_s=settings.heartbeat_s,
+        )
+        self.auth = Auth(
+            store=self.store,
+            redis=self.redis,
+            accounts=self.accounts,
+            secret=settings.signing_secret(),
+            admin_token=settings.bootstrap_token(),
+            session_ms=round(settings.session_hours * 3_600_000),
+        )
+        self.notices = Notices(self.bus, self.recovery)
+        self.roll_call = RollCaller(redis=self.redis, bus=self.bus, registry=self.registry, process=self.process)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Starts the services; at the end writes what is behind, and ends them."""
+        await self._start()
+        try:
+            yield
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        try:
+            await self.bus.start()
+        except Unavailable as error:
+            log.warning("starting without Redis", error=str(error))
+        await self.caretaker.tick()
+        self.background.serve(self.bus.read_forever(self.hear), "stream")
+        self.background.serve(self.ledger.write_forever(), "ledger")
+        self.background.serve(self.dispatch.catch_up_forever(), "catch-up")
+        self.background.serve(self.caretaker.run_forever(), "caretaker")
+        log.info("hub process ready", process=self.process, claims=self.settings.claims)
+
+    async def _stop(self) -> None:
+        await self.background.stop()
+        try:
+            await self.ledger.flush()
+        except Unavailable as error:
+            log.error("rows left behind: agents report them again", rows=self.ledger.depth, error=str(error))
+        self.auth.close()
+        await self.redis.aclose()
+        await self.reader.aclose()
+        await self.store.close()
+
+    async def hear(self, event: Event, event_id: EventId) -> None:
+        """What the stream said. The database being away is no reason to stop listening."""
+        try:
+            match event:
+                case OrderPublished(order_id=order_id):
+                    await self.dispatch.heard_of(order_id)
+                case OrderCancelled(order_id=order_id, reason=reason):
+                    self.dispatch.heard_cancel(order_id, reason)
+                case UserChanged(user_id=user_id):
+                    await self.recovery.recheck_user(user_id)
+                case Joined():
+                    self.dispatch.heard_joined(event, event_id)
+                case RollCall(request=request):
+                    self.background.spawn(self.roll_call.answer(request), "roll call")
+        except Unavailable as error:
+            self.bus.is_in_doubt = True
+            log.warning("an event waits for the database", kind=type(event).__name__, error=str(error))
+
+
+def routes(hub: Hub) -> list[BaseRoute]:
+    """The URL table."""
+    times, guard = Times(hub.settings.zone), Guard(hub.auth)
+    polling = Polling(
+        store=hub.store,
+        claims=hub.claims,
+        live=hub.live,
+        ledger=hub.ledger,
+        recovery=hub.recovery,
+        dispatch=hub.dispatch,
+    )
+    administration = Administration(store=hub.store, auth=hub.auth, notices=hub.notices)
+    auth = AuthRoutes(auth=hub.auth, guard=guard, notices=hub.notices, times=times)
+    orders = OrderRoutes(store=hub.store, dispatch=hub.dispatch, guard=guard, times=times)
+    polls = PollingRoutes(polling=polling, guard=guard, times=times)
+    admin = AdminRoutes(
+        store=hub.store, administration=administration, roll_call=hub.roll_call, guard=guard, times=times
+    )
+    health = HealthRoutes(store=hub.store, redis=hub.redis, caretaker=hub.caretaker)
+    socket = Socket(auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)
+    return [
+        Route("/api/auth/login", auth.login, methods=["POST"]),
+        Route("/api/auth/verify", auth.verify, methods=["GET"]),
+        Route("/api/auth/logout", auth.logout, methods=["POST"]),
+        Route("/api/auth/heartbeat", auth.heartbeat, methods=["POST"]),
+        Route("/api/orders", orders.page, methods=["GET"]),
+        Route("/api/orders/create", orders.create, methods=["POST"]),
+        Route("/api/orders/pull", polls.pull, methods=["GET"]),
+        Route("/api/orders/mark-assigned", polls.mark_assigned, methods=["POST"]),
+        Route("/api/orders/record-result", polls.record_result, methods=["POST"]),
+        Route("/api/orders/{id}", orders.show, methods=["GET"]),
+        Route("/api/orders/{id}/cancel", orders.cancel, methods=["POST"]),
+        Route("/api/admin/users/create", admin.create_user, methods=["POST"]),
+        Route("/api/admin/users/{id}/expire", admin.set_expiry, methods=["PUT"]),
+        Route("/api/admin/users/{id}/status", admin.set_status, methods=["PUT"]),
+        Route("/api/admin/users/{id}/password", admin.set_password, methods=["PUT"]),
+        Route("/api/admin/users/{id}/kick", admin.kick, methods=["POST"]),
+        Route("/api/admin/users", admin.users, methods=["GET"]),
+        Route("/api/admin/agents", admin.agents, methods=["GET"]),
+        Route("/healthz", health.healthz, methods=["GET"]),
+        Route("/readyz", health.readyz, methods=["GET"]),
+        WebSocketRoute("/ws", socket),
+    ]
+
+
+def build(settings: Settings) -> Starlette:
+    """The hub as an ASGI application; `app.state.hub` is there for tests and benchmarks to look at."""
+    hub = Hub(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with hub.running():
+            yield
+
+    handlers: dict[Any, Any] = ERRORS
+    app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)
+    app.state.hub = hub
+    return app
+
+
+def from_environment() -> Starlette:
+    """For uvicorn's worker processes, which are given a name to import and not an object."""
+    from hub.logs import configure
+
+    settings = Settings()
+    configure(settings.log_format)
+    return build(settings)

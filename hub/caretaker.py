@@ -1,0 +1,161 @@
+"""What is looked after once a second: orders nobody told us of, windows that ended, sessions that ran out.
+
+`hub.app` starts it. The invariant: each duty stands alone; that the database or Redis is away stops only those
+duties that need it, and they are made up for when it is back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+
+from hub.bus import Bus
+from hub.claims import Claims
+from hub.clock import now_ms
+from hub.dispatch import Dispatch
+from hub.errors import Unavailable
+from hub.ledger import Ledger
+from hub.live import LiveOrder, LiveOrders
+from hub.recovery import Recovery
+from hub.redis import PROCESSES, guarded
+from hub.registry import Registry
+from hub.store import Store
+from protocol import closes
+
+TICK_S: Final = 1.0
+SWEEPS_MS: Final = (0, 2_000, 10_000, 60_000)
+"""How long after its window an order's open deliveries are closed: at once, and again for rows that came late."""
+OLD_SWEEP_S: Final = 600
+LONGEST_WINDOW_MS: Final = 90_000_000
+PROCESS_SILENT_S: Final = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Caretaker:
+    """One process's duties."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        redis: Redis,
+        claims: Claims,
+        bus: Bus,
+        registry: Registry,
+        live: LiveOrders,
+        ledger: Ledger,
+        recovery: Recovery,
+        dispatch: Dispatch,
+        process: str,
+        heartbeat_s: int,
+    ) -> None:
+        self._store = store
+        self._redis = redis
+        self._claims = claims
+        self._bus = bus
+        self._registry = registry
+        self._live = live
+        self._ledger = ledger
+        self._recovery = recovery
+        self._dispatch = dispatch
+        self._process = process
+        self._silence_ms = 2 * heartbeat_s * 1_000
+        self._ticks = 0
+        self._failing: set[str] = set()
+        self.has_loaded = False
+
+    async def run_forever(self) -> None:
+        while True:
+            await self.tick()
+            await asyncio.sleep(TICK_S)
+
+    async def tick(self) -> None:
+        """All duties once."""
+        self.check_sessions()
+        await self._duty("load orders", self._load_orders)
+        await self._duty("sweep", self._sweep)
+        await self._duty("mind Redis", self._mind_redis)
+        await self._duty("settle doubt", self._settle_doubt)
+        self._ticks += 1
+
+    async def _duty(self, name: str, duty: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await duty()
+        except Unavailable as error:
+            if name not in self._failing:
+                log.warning("a duty waits", duty=name, error=str(error))
+            self._failing.add(name)
+        else:
+            self._failing.discard(name)
+
+    def check_sessions(self) -> None:
+        """Ends sessions that have run out, and those that nothing was heard of."""
+        now = now_ms()
+        for session in self._registry:
+            if session.closed is not None:
+                continue
+            if session.heard_ms + self._silence_ms <= now:
+                session.close(closes.HEARTBEAT_LOST)
+            elif session.token_expire_ms <= now:
+                session.close(closes.TOKEN_EXPIRED)
+            elif session.account_expire_ms is not None and session.account_expire_ms <= now:
+                session.close(closes.ACCOUNT_EXPIRED)
+
+    async def _load_orders(self) -> None:
+        """The database is the truth: whatever order it has that we do not know is fanned out now."""
+        rows = await (self._store.orders.live() if self.has_loaded else self._store.orders.recent(now_ms()))
+        for row in rows:
+            self._dispatch.learn(row)
+        self.has_loaded = True
+
+    async def _sweep(self) -> None:
+        now = now_ms()
+        due = [live for live in self._live.over(now) if _is_due(live, now)]
+        if due:
+            ids = [live.order.id for live in due]
+            await self._store.orders.note_over(ids, now)
+            await self._store.assignments.close_overdue(ids)
+            for live in due:
+                live.sweeps += 1
+        for order_id in self._live.drop_old(now):
+            self._ledger.forget_order(order_id)
+        if self._ticks % OLD_SWEEP_S == 0:
+            await self._sweep_old(now)
+
+    async def _sweep_old(self, now: int) -> None:
+        """Rows that a process left open when it died."""
+        ids = await self._store.assignments.open_orders(now - LONGEST_WINDOW_MS)
+        rows = (await self._store.orders.get_many(ids)).values()
+        over = [row.order.id for row in rows if row.order.expires_ms <= now]
+        if over:
+            await self._store.assignments.close_overdue(over)
+
+    async def _mind_redis(self) -> None:
+        """Says that this process lives; notices that Redis was emptied or events were missed."""
+        now_s = now_ms() / 1_000
+        with guarded():
+            await self._redis.zadd(PROCESSES, {self._process: now_s})
+            await self._redis.zremrangebyscore(PROCESSES, 0, now_s - 60)
+        if not await self._claims.is_complete():
+            self._bus.is_in_doubt = True
+            await self._recovery.restore_claims()
+        if await self._bus.find_gap():
+            log.warning("events were missed: asking the database")
+            self._bus.is_in_doubt = True
+
+    async def _settle_doubt(self) -> None:
+        """Events were missed: who is connected is checked against the database, and announced again."""
+        if self._bus.is_in_doubt:
+            with guarded():
+                await self._redis.ping()
+            self._bus.is_in_doubt = False
+            await self._recovery.recheck_sessions()
+            if len(self._registry):
+                await self._dispatch.announce_joined(list(self._registry))
+
+
+def _is_due(live: LiveOrder, now: int) -> bool:
+    return live.sweeps < len(SWEEPS_MS) and live.order.expires_ms + SWEEPS_MS[live.sweeps] <= now

@@ -1,0 +1,170 @@
+"""The life of one order at one user, as a table. Pure: no clock, no I/O, no logger.
+
+Imported by the stories and by the store's record. The invariant: a delivery is handed to one device only, and
+once its window is over it has an outcome; what is not in the table raises `IllegalMove`.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Final
+
+from protocol.messages import Order, Outcome
+
+REPORTING_MS: Final = 3_600_000
+"""How long after its window an order's results are still taken (and its claims kept)."""
+
+
+class State(Enum):
+    OPEN = "nobody has it"
+    CLAIMED = "a device owns it"
+    SENT = "it was handed to the device"
+    ACKED = "the device has it on disk"
+    DONE = "it has an outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    device_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The frame was given to the device's connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection went before the frame could be given to it, or before the ack came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    device_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    device_id: str
+    outcome: Outcome
+    at_ms: int
+    message: str = ""
+    data: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOver:
+    at_ms: int
+
+
+Event = Claimed | Sent | Lost | Acked | Reported | WindowOver
+
+MOVES: Final[dict[State, dict[type[Event], State]]] = {
+    State.OPEN: {Claimed: State.CLAIMED, WindowOver: State.OPEN},
+    State.CLAIMED: {
+        Sent: State.SENT,
+        Lost: State.CLAIMED,
+        Acked: State.ACKED,
+        Reported: State.DONE,
+        WindowOver: State.DONE,
+    },
+    State.SENT: {
+        Sent: State.SENT,
+        Lost: State.CLAIMED,
+        Acked: State.ACKED,
+        Reported: State.DONE,
+        WindowOver: State.DONE,
+    },
+    State.ACKED: {
+        Sent: State.ACKED,
+        Lost: State.ACKED,
+        Acked: State.ACKED,
+        Reported: State.DONE,
+        WindowOver: State.DONE,
+    },
+    State.DONE: {
+        Sent: State.DONE,
+        Lost: State.DONE,
+        Acked: State.DONE,
+        Reported: State.DONE,
+        WindowOver: State.DONE,
+    },
+}
+
+PROVISIONAL: Final[frozenset[Outcome]] = frozenset({"expired", "unknown"})
+"""Outcomes that a later report may replace: the hub's sweep said `expired` while the agent knew better, or a
+reconciliation found out what became of an `unknown`. The others are final: the first one stands."""
+
+OVERDUE: Final = "the window ended and no result came"
+
+
+class IllegalMove(RuntimeError):
+    """The event is not in the table for this state: a bug of ours."""
+
+
+class NotOwner(ValueError):
+    """The device does not own the delivery: the caller's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is known of one order at one user. Times in epoch milliseconds."""
+
+    order_id: int
+    user_id: int
+    state: State = State.OPEN
+    device_id: str = ""
+    claimed_ms: int | None = None
+    acked_ms: int | None = None
+    executed_ms: int | None = None
+    outcome: Outcome | None = None
+    message: str = ""
+    data: dict[str, Any] | None = None
+
+
+def apply(delivery: Delivery, event: Event) -> Delivery:
+    """The delivery after the event. Raises IllegalMove, or NotOwner for another device's report."""
+    after = MOVES[delivery.state].get(type(event))
+    if after is None:
+        raise IllegalMove(f"{type(event).__name__} while {delivery.state.name}")
+    if isinstance(event, Acked | Reported) and event.device_id != delivery.device_id:
+        raise NotOwner(f"order {delivery.order_id} is claimed by another device")
+    moved = replace(delivery, state=after)
+    match event:
+        case Claimed():
+            return replace(moved, device_id=event.device_id, claimed_ms=event.at_ms)
+        case Acked() if delivery.acked_ms is None:
+            return replace(moved, acked_ms=event.at_ms)
+        case Reported() if may_replace(delivery.outcome):
+            return _reported(moved, event)
+        case WindowOver() if after is State.DONE and delivery.outcome is None:
+            return replace(moved, outcome="expired", message=OVERDUE)
+        case _:
+            return moved
+
+
+def may_replace(outcome: Outcome | None) -> bool:
+    """Whether a report may still set the outcome."""
+    return outcome is None or outcome in PROVISIONAL
+
+
+def _reported(moved: Delivery, event: Reported) -> Delivery:
+    return replace(
+        moved,
+        acked_ms=moved.acked_ms if moved.acked_ms is not None else event.at_ms,
+        executed_ms=event.at_ms,
+        outcome=event.outcome,
+        message=event.message,
+        data=event.data,
+    )
+
+
+def is_in_window(order: Order, now_ms: int) -> bool:
+    """Whether the order may still be handed out."""
+    return now_ms < order.expires_ms
+
+
+def takes_reports(expires_ms: int, now_ms: int) -> bool:
+    """Whether results of an order are still taken: until its window + 1 h."""
+    return now_ms < expires_ms + REPORTING_MS

@@ -1,0 +1,400 @@
+"""THE STORY: the life of an order at the hub, from top to bottom.
+
+publish: validated draft -> committed -> doorbell. fan_out: claim chunk by chunk, hand out, record behind.
+receive: what agents say of it. catch_up: whoever comes later, within the window. cancel: what is not submitted
+yet will not be. Shells (socket, routes) call it; the decisions stand in `hub.delivery` and `claim.lua`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import structlog
+
+from hub.background import Background
+from hub.bus import Bus, EventId, Joined, OrderCancelled, OrderPublished
+from hub.claims import NEW, OURS, Claims, Incomplete
+from hub.clock import now_ms
+from hub.delivery import Delivery, Reported, State
+from hub.errors import Unavailable
+from hub.ledger import ChunkSent, Ledger, Verdict
+from hub.live import LiveOrder, LiveOrders
+from hub.order_cache import OrderCache
+from hub.outbox import frame_of
+from hub.recovery import Recovery
+from hub.registry import CHUNK, Group, Registry, Session
+from hub.store import Store
+from hub.store.records import Draft, OrderRow
+from protocol import closes
+from protocol.codec import encode
+from protocol.messages import (
+    Ack,
+    Cancel,
+    Error,
+    Halted,
+    Hello,
+    OrderMessage,
+    Recorded,
+    Result,
+    Time,
+    TimeReply,
+    ToHub,
+    Welcome,
+)
+
+IN_FLIGHT: Final = 2
+"""Chunks whose claims are under way at once: one at Redis while another's frames are written."""
+DOORBELL_S: Final = 1.0
+_RETRY_S: Final = 0.1
+_REPORTED_LATEST_MS: Final = 90_000_000
+
+_ERRORS: Final[dict[Verdict, Error]] = {
+    "not_owner": Error("NOT_YOURS", "the order is not this device's"),
+    "no_such_order": Error("UNKNOWN_ORDER", "there is no such order"),
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatch:
+    """One hub process's part in the life of all orders."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        claims: Claims,
+        bus: Bus,
+        cache: OrderCache,
+        registry: Registry,
+        live: LiveOrders,
+        ledger: Ledger,
+        recovery: Recovery,
+        background: Background,
+        process: str,
+        heartbeat_s: int,
+        mode: Literal["fast", "strict"],
+    ) -> None:
+        self._store = store
+        self._claims = claims
+        self._bus = bus
+        self._cache = cache
+        self._registry = registry
+        self._live = live
+        self._ledger = ledger
+        self._recovery = recovery
+        self._background = background
+        self._process = process
+        self._heartbeat_s = heartbeat_s
+        self._is_strict = mode == "strict"
+        self._joined: list[Session] = []
+        self._someone_joined = asyncio.Event()
+
+    # publish
+
+    async def publish(self, draft: Draft) -> OrderRow:
+        """Stores the order and rings the doorbell. Committed when it returns; raises Unavailable, Refusal."""
+        row, is_new = await self._store.orders.publish(draft, now_ms())
+        if is_new:
+            log.info("order published", order_id=row.order.id, symbol=row.order.symbol_name)
+            self.learn(row)
+            await self._ring(row)
+        return row
+
+    async def _ring(self, row: OrderRow) -> None:
+        """Tells the other processes. A doorbell that fails costs them a second: they ask the database anyway."""
+        try:
+            async with asyncio.timeout(DOORBELL_S):
+                await self._cache.put(row)
+                await self._bus.announce(OrderPublished(row.order.id))
+        except (Unavailable, TimeoutError) as error:
+            log.warning("doorbell out of order", order_id=row.order.id, error=str(error))
+
+    def learn(self, row: OrderRow) -> None:
+        """An order that this process may not know yet: fans it out if so."""
+        live = self._live.learn(row)
+        if live is not None:
+            self._ledger.know_order(row.order.id)
+            if live.may_go_out(now_ms()):
+                self._background.spawn(self.fan_out(live), f"fan-out of order {row.order.id}")
+
+    async def heard_of(self, order_id: int) -> None:
+        """The doorbell rang for this order."""
+        if order_id not in self._live:
+            row = await self._cache.get(order_id) or await self._store.orders.get(order_id)
+            if row is not None:
+                self.learn(row)
+
+    # fan out
+
+    async def fan_out(self, live: LiveOrder) -> None:
+        """Hands the order to everyone who is connected here and eligible."""
+        await self._deliver(live, self._registry.groups())
+
+    async def _deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
+        """Claims group by group, the next claims in flight while this group's frames are written."""
+        live.sent_ms = sent_ms = now_ms()
+        text = encode(OrderMessage(live.order, sent_ms))
+        frame = frame_of(text)
+        ahead: deque[tuple[Group, asyncio.Task[bytes]]] = deque()
+        for group in groups:
+            eligible = self._eligible(live, group, sent_ms)
+            if eligible.sessions:
+                ahead.append((eligible, asyncio.create_task(self._claim(live, eligible))))
+            if len(ahead) >= IN_FLIGHT:
+                await self._hand_out(live, *ahead.popleft(), text, frame)
+        while ahead:
+            await self._hand_out(live, *ahead.popleft(), text, frame)
+
+    def _eligible(self, live: LiveOrder, group: Group, at_ms: int) -> Group:
+        """The group itself nearly always; a smaller one where someone has it, runs out, or is not meant."""
+        if live.targets is None and group.ends_ms > at_ms and live.sent.isdisjoint(group.sessions):
+            return group
+        return Group(
+            [
+                session
+                for session in group.sessions
+                if session not in live.sent and session.ends_ms > at_ms and live.is_meant_for(session.user_id)
+            ]
+        )
+
+    async def _claim(self, live: LiveOrder, group: Group) -> bytes:
+        """A flag a session; empty when the window ended before Redis answered."""
+        while live.may_go_out(now_ms()):
+            try:
+                if not self._ledger.is_full:
+                    return await self._claims.claim(
+                        live.order.id, live.order.valid_duration, group.users, group.devices
+                    )
+            except Incomplete:
+                await self._recovery.restore_claims()
+                continue
+            except Unavailable as error:
+                log.warning("claims wait", order_id=live.order.id, error=str(error))
+            await asyncio.sleep(_RETRY_S)
+        return b""
+
+    async def _hand_out(
+        self, live: LiveOrder, group: Group, claiming: asyncio.Task[bytes], text: bytes, frame: bytes
+    ) -> None:
+        """Writes the frame to every session that has the claim, and records it."""
+        flags = await claiming
+        wanted = await self._wanted(live, group, flags)
+        if self._is_strict and wanted:
+            wanted = await self._commit_first(live, wanted)
+        at_ms = now_ms()
+        if not live.may_go_out(at_ms):
+            unsent = {session.user_id for session in wanted}
+        else:
+            live.sent.update(wanted)
+            unsent = _write(wanted, text, frame)
+        if wanted:
+            claims = [(session.user_id, session.device_id) for session in wanted]
+            self._ledger.sent(ChunkSent(live.order.id, at_ms, claims, frozenset(unsent)))
+
+    async def _wanted(self, live: LiveOrder, group: Group, flags: bytes) -> list[Session]:
+        """Who gets the frame: those claimed now, and those whose device has the claim but not the order."""
+        if flags.count(NEW) == len(group.sessions) and live.sent.isdisjoint(group.sessions):
+            return group.sessions
+        flagged = [pair for pair in zip(group.sessions, flags, strict=False) if pair[0] not in live.sent]
+        again = {session for session, flag in flagged if flag == OURS and live.order.id not in session.have}
+        acked = await self._acked(live, again) if again else set()
+        # Asking took a moment: another delivery may have been quicker.
+        return [
+            session
+            for session, flag in flagged
+            if (flag == NEW or (session in again and session.user_id not in acked)) and session not in live.sent
+        ]
+
+    async def _acked(self, live: LiveOrder, sessions: Iterable[Session]) -> set[int]:
+        """Whose device has the order on disk already; when the database is away they get it twice, which is harmless
+        to a journal."""
+        asked = [session.user_id for session in sessions if session.user_id not in live.acked]
+        try:
+            return live.acked | await self._store.assignments.acked_among(live.order.id, asked)
+        except Unavailable:
+            return live.acked
+
+    async def _commit_first(self, live: LiveOrder, wanted: list[Session]) -> list[Session]:
+        """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
+        at_ms = now_ms()
+        rows = [Delivery(live.order.id, session.user_id, State.CLAIMED, session.device_id, at_ms) for session in wanted]
+        while live.may_go_out(now_ms()):
+            try:
+                ours = await self._ledger.commit(rows)
+            except Unavailable as error:
+                log.warning("rows wait for the database", order_id=live.order.id, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return [session for session in wanted if (live.order.id, session.user_id) in ours]
+        return []
+
+    # what agents say
+
+    def receive(self, session: Session, message: ToHub) -> None:
+        """One message of an agent. Answers at once, or when the fact is committed."""
+        at_ms = now_ms()
+        session.heard_ms = at_ms
+        match message:
+            case Time(t0_ms=t0_ms):
+                session.say(TimeReply(t0_ms, at_ms, now_ms()))
+            case Ack():
+                self._receive_ack(session, message, at_ms)
+            case Result():
+                self._receive_result(session, message, at_ms)
+            case Halted(epoch=epoch):
+                log.info("agent halted", user_id=session.user_id, epoch=epoch)
+            case Hello():
+                # The conversation's table lets no second hello through.
+                raise AssertionError("hello is for join()")
+
+    def _receive_ack(self, session: Session, ack: Ack, at_ms: int) -> None:
+        live = self._live.get(ack.order_id)
+        if live is None:
+            session.say(_ERRORS["no_such_order"])
+        elif session in live.sent or ack.order_id in session.have:
+            if live.sent_ms is not None and session in live.sent:
+                session.latency_ms = at_ms - live.sent_ms
+            live.acked.add(session.user_id)
+            self._ledger.acked(ack.order_id, session.user_id, session.device_id, _plausible(ack.received_ms, at_ms))
+        else:
+            session.say(_ERRORS["not_owner"])
+
+    def _receive_result(self, session: Session, result: Result, at_ms: int) -> None:
+        live = self._live.get(result.order_id)
+        event = Reported(
+            session.device_id, result.outcome, _plausible(result.executed_ms, at_ms), result.message, result.data
+        )
+        if live is not None and (session in live.sent or result.order_id in session.have):
+            self._report(session, result.order_id, event)
+        else:
+            self._background.spawn(self._check_then_report(session, result.order_id, event), "report")
+
+    async def _check_then_report(self, session: Session, order_id: int, event: Reported) -> None:
+        """A result of an earlier connection: taken if the claim or the row is this device's."""
+        try:
+            owner = await self.owner(order_id, session.user_id)
+        except Unavailable as error:
+            session.say(Error("UNAVAILABLE", f"{error.what} is out of reach: the result is not recorded yet"))
+            return
+        if owner == session.device_id:
+            self._report(session, order_id, event)
+        else:
+            known = await self._store.orders.get(order_id)
+            session.say(_ERRORS["not_owner" if known else "no_such_order"])
+
+    def _report(self, session: Session, order_id: int, event: Reported) -> None:
+        def answer(verdict: Verdict) -> None:
+            session.say(Recorded(order_id) if verdict == "recorded" else _ERRORS[verdict])
+
+        self._ledger.reported(order_id, session.user_id, event, answer)
+
+    async def owner(self, order_id: int, user_id: int) -> str | None:
+        """The device that this order of this user belongs to: the row's word, else the claim's."""
+        return await self._store.assignments.owner(order_id, user_id) or await self._claims.owner(order_id, user_id)
+
+    # who comes and goes
+
+    def join(self, session: Session, hello: Hello) -> None:
+        """A connection has said hello: it takes the place of the user's older one, and catches up."""
+        session.introduce(hello)
+        replaced = self._registry.join(session)
+        if replaced is not None:
+            replaced.close(closes.SESSION_REPLACED)
+        session.say(self._welcome(session))
+        for order_id in session.have:
+            live = self._live.get(order_id)
+            if live is not None and live.cancelled is not None:
+                session.say(Cancel(order_id, live.cancelled))
+        self._joined.append(session)
+        self._someone_joined.set()
+
+    def _welcome(self, session: Session) -> Welcome:
+        return Welcome(
+            session_id=session.token_id,
+            user_id=session.user_id,
+            username=session.username,
+            hub_time_ms=now_ms(),
+            heartbeat_s=self._heartbeat_s,
+            token_expire_ms=session.token_expire_ms,
+            account_expire_ms=session.account_expire_ms,
+        )
+
+    def leave(self, session: Session) -> None:
+        """A connection has ended. What it was sent and did not acknowledge is sent again when its device returns."""
+        self._registry.leave(session)
+        for live in self._live:
+            live.sent.discard(session)
+
+    async def catch_up_forever(self) -> None:
+        """Gives those who came within the same moment what they missed: a claim script an order, no query each."""
+        while True:
+            await self._someone_joined.wait()
+            self._someone_joined.clear()
+            batch, self._joined = self._joined, []
+            await self.announce_joined(batch)
+            for live in self._live.open(now_ms()):
+                await self._deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
+
+    async def announce_joined(self, sessions: list[Session]) -> None:
+        """Tells the other processes who is here now, so that they drop older connections of the same users."""
+        try:
+            event_id = await self._bus.announce(Joined(self._process, [session.user_id for session in sessions]))
+        except Unavailable as error:
+            self._bus.is_in_doubt = True
+            log.warning("arrivals not announced yet", sessions=len(sessions), error=str(error))
+            return
+        for session in sessions:
+            session.announced = event_id
+
+    def heard_joined(self, event: Joined, event_id: EventId) -> None:
+        """Another process has newer connections: ours of the same users go."""
+        if event.process == self._process:
+            return
+        for user_id in event.user_ids:
+            session = self._registry.get(user_id)
+            # Not announced yet means that ours is the newer one: its own event will come after this one.
+            if session is not None and session.announced is not None and session.announced < event_id:
+                session.close(closes.SESSION_REPLACED)
+
+    # cancel
+
+    async def cancel(self, order_id: int, reason: str) -> bool:
+        """Cancels a live order everywhere; False when it is not live. Raises Unavailable."""
+        if not await self._store.orders.cancel(order_id, now_ms()):
+            return False
+        self.heard_cancel(order_id, reason)
+        try:
+            await self._cache.drop(order_id)
+            await self._bus.announce(OrderCancelled(order_id, reason))
+        except Unavailable as error:
+            log.warning("doorbell out of order", order_id=order_id, error=str(error))
+        return True
+
+    def heard_cancel(self, order_id: int, reason: str) -> None:
+        """Tells everyone here who has it, once."""
+        live = self._live.get(order_id)
+        if live is None or live.cancelled is not None:
+            return
+        live.cancelled = reason
+        for session in self._registry:
+            if session in live.sent or order_id in session.have:
+                session.say(Cancel(order_id, reason))
+
+
+def _write(wanted: list[Session], text: bytes, frame: bytes) -> set[int]:
+    """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids."""
+    unsent: set[int] = set()
+    for session in wanted:
+        if session.closed is not None:
+            unsent.add(session.user_id)
+        elif not session.outbox.offer(text, frame):
+            unsent.add(session.user_id)
+            session.close(closes.SLOW_CONSUMER)
+    return unsent
+
+
+def _plausible(at_ms: int, now: int) -> int:
+    """An agent's time, within what an order's life allows: a wrong clock must not reach the record."""
+    return min(max(at_ms, now - _REPORTED_LATEST_MS), now)

@@ -1,0 +1,67 @@
+"""Alembic's migrations in `sql/`, run from the program: no command to learn, no path to know."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import sql
+from hub.errors import Unavailable
+
+T = TypeVar("T")
+HOME: Final = Path(sql.__file__).parent
+
+
+def migrate(database_url: str) -> str:
+    """Brings the database to the newest schema; the revision reached. Raises Unavailable."""
+    asyncio.run(_with_connection(database_url, _upgrade))
+    return head()
+
+
+def is_current(database_url: str) -> bool:
+    """Whether the schema is the newest. Raises Unavailable."""
+    return asyncio.run(_with_connection(database_url, revision)) == head()
+
+
+def head() -> str:
+    """The newest revision."""
+    revision_id = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision_id is None:
+        raise RuntimeError("sql/versions is empty")
+    return revision_id
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None before the first."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def _with_connection(database_url: str, work: Callable[[Connection], T]) -> T:
+    engine = create_async_engine(database_url)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    except (SQLAlchemyError, OSError) as error:
+        raise Unavailable("the database", str(error).splitlines()[0]) from error
+    finally:
+        await engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HOME))
+    return config

@@ -1,0 +1,78 @@
+"""What is done when Redis has lost its data or events were missed: the database is asked instead.
+
+Stories and the caretaker call it. The invariant: nothing is claimed between the loss of the claims and their
+restoration (`claim.lua` refuses), and nobody is logged out by it: the login's token id is in the users' table.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from hub.accounts import Accounts
+from hub.claims import KEPT_AFTER_WINDOW_S, Claims
+from hub.clock import now_ms
+from hub.ledger import Ledger
+from hub.registry import Registry, Session
+from hub.standing import fault
+from hub.store import Store
+from hub.store.records import Account
+
+SETTLE_S: Final = 0.15
+"""Longer than rows wait to be written: after it, what other processes handed out before the loss is in the rows."""
+
+log = structlog.get_logger(__name__)
+
+
+class Recovery:
+    """Puts Redis right from the database, and live sessions from the accounts."""
+
+    def __init__(self, *, store: Store, claims: Claims, ledger: Ledger, registry: Registry, accounts: Accounts) -> None:
+        self._store = store
+        self._claims = claims
+        self._ledger = ledger
+        self._registry = registry
+        self._accounts = accounts
+        self._restoring = asyncio.Lock()
+
+    async def restore_claims(self) -> None:
+        """Makes the claims complete again. Raises Unavailable."""
+        async with self._restoring:
+            if await self._claims.is_complete():
+                return
+            await self._ledger.flush()
+            await asyncio.sleep(SETTLE_S)
+            seconds = await self._seconds_to_keep()
+            rows = await self._store.assignments.owners(seconds)
+            await self._claims.restore(rows, seconds.__getitem__)
+            log.info("claims restored from the database", orders=len(seconds), claims=len(rows))
+
+    async def _seconds_to_keep(self) -> dict[int, int]:
+        """Of each order that can still be claimed, for how long its claims matter."""
+        now = now_ms()
+        live = await self._store.orders.live()
+        return {
+            row.order.id: (row.order.expires_ms - now) // 1_000 + KEPT_AFTER_WINDOW_S
+            for row in live
+            if row.order.expires_ms > now
+        }
+
+    async def recheck_sessions(self) -> None:
+        """Asks the database about everyone who is connected. Raises Unavailable."""
+        accounts = await self._accounts.get_many([session.user_id for session in self._registry])
+        for session in self._registry:
+            self._apply(session, accounts.get(session.user_id))
+
+    async def recheck_user(self, user_id: int) -> None:
+        """The same for one user, whose account was changed. Raises Unavailable."""
+        session = self._registry.get(user_id)
+        if session is not None:
+            self._apply(session, await self._accounts.get(user_id))
+
+    def _apply(self, session: Session, account: Account | None) -> None:
+        close = fault(account, session.token_id, session.token_expire_ms, now_ms())
+        if close is not None:
+            session.close(close)
+        elif account is not None and session.account_expire_ms != account.expire_ms:
+            session.account_expire_ms = account.expire_ms
+            self._registry.changed(session)

@@ -1,0 +1,22 @@
+"""Every query. The rest of the hub sees records (`hub.store.records`) and epoch milliseconds, never SQL."""
+
+from .assignments import Assignments
+from .database import Database
+from .orders import Orders
+from .users import Users
+
+
+class Store:
+    """The database, by what is kept in it."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.users = Users(self.database)
+        self.orders = Orders(self.database)
+        self.assignments = Assignments(self.database)
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+__all__ = ["Store"]

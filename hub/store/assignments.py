@@ -1,0 +1,194 @@
+"""Queries on assignments: the record of who was given what, and what came of it. Only `hub.store` hands this out.
+
+The invariant is the unique row (order, user): a row belongs to the device that wrote it first, and an upsert
+from any other device changes nothing in it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+from sqlalchemy import and_, case, func, literal_column, select, update
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from hub.delivery import OVERDUE, PROVISIONAL, Delivery, State
+from hub.tables import order_assignments as rows
+from hub.tables import users
+
+from .database import Database
+from .records import Absent, AssignmentRow
+
+UNSENT: Final = '{"sent":false}'
+"""`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""
+
+_OVERDUE: Final = msgspec.json.encode({"success": False, "message": OVERDUE, "data": None}).decode()
+
+
+class Assignments:
+    """The record of deliveries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._upsert = _sqlite_upsert() if database.is_sqlite else _mysql_upsert()
+
+    async def record(self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()) -> set[tuple[int, int]]:
+        """Upserts all in one transaction; committed when it returns.
+
+        Returns those of `confirm`, as (order id, user id), whose row belongs to their device.
+        """
+        # Sorted, so that two processes lock rows in the same order.
+        values = [_values(delivery) for delivery in sorted(deliveries, key=lambda d: (d.order_id, d.user_id))]
+        async with self._database.writing() as connection:
+            await connection.execute(self._upsert, values)
+            if not confirm:
+                return set()
+            owners = await connection.execute(_owners(confirm))
+            owner_of = {(row.order_id, row.user_id): row.device_id for row in owners}
+        return {
+            (delivery.order_id, delivery.user_id)
+            for delivery in confirm
+            if owner_of.get((delivery.order_id, delivery.user_id)) == delivery.device_id
+        }
+
+    async def owners(self, order_ids: Iterable[int]) -> list[tuple[int, int, str]]:
+        """(order id, user id, device id) of every row of these orders."""
+        query = select(rows.c.order_id, rows.c.user_id, rows.c.device_id).where(rows.c.order_id.in_(list(order_ids)))
+        async with self._database.reading() as connection:
+            return [(row.order_id, row.user_id, row.device_id) for row in await connection.execute(query)]
+
+    async def owner(self, order_id: int, user_id: int) -> str | None:
+        """The device that the row belongs to."""
+        query = select(rows.c.device_id).where(rows.c.order_id == order_id, rows.c.user_id == user_id)
+        async with self._database.reading() as connection:
+            return cast("str | None", await connection.scalar(query))
+
+    async def acked_among(self, order_id: int, user_ids: list[int]) -> set[int]:
+        """Those of the users who have acknowledged the order, or said what came of it."""
+        query = select(rows.c.user_id).where(
+            rows.c.order_id == order_id,
+            rows.c.user_id.in_(user_ids),
+            rows.c.acked_at.is_not(None) | rows.c.outcome.is_not(None),
+        )
+        async with self._database.reading() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def close_overdue(self, order_ids: list[int]) -> int:
+        """Outcome `expired` for what is still open of orders past their window; returns how many."""
+        query = (
+            update(rows)
+            .where(rows.c.order_id.in_(order_ids), rows.c.outcome.is_(None))
+            .values(outcome="expired", execution_result=_OVERDUE)
+        )
+        async with self._database.writing() as connection:
+            return (await connection.execute(query)).rowcount
+
+    async def open_orders(self, since_ms: int) -> list[int]:
+        """Ids of orders assigned since then that have a row without an outcome."""
+        query = select(rows.c.order_id).where(rows.c.assigned_at >= since_ms, rows.c.outcome.is_(None)).distinct()
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def of_order(self, order_id: int) -> list[AssignmentRow]:
+        """Every user's row of one order, by the time of assignment."""
+        query = (
+            select(rows, users.c.username)
+            .join(users, users.c.id == rows.c.user_id)
+            .where(rows.c.order_id == order_id)
+            .order_by(rows.c.assigned_at, rows.c.id)
+        )
+        async with self._database.reading() as connection:
+            return [_assignment(row) for row in await connection.execute(query)]
+
+    async def unclaimed(self, order_id: int, targets: tuple[int, ...] | None, created_ms: int) -> list[Absent]:
+        """The targeted traders without a row, counted by their accounts' state."""
+        taken = select(rows.c.user_id).where(rows.c.order_id == order_id)
+        meant = users.c.id.in_(targets) if targets is not None else users.c.created_at <= created_ms
+        expired = case((users.c.expire_at <= created_ms, 1), else_=0).label("expired")
+        query = (
+            select(users.c.status, expired, func.count().label("users"))
+            .where(users.c.role == "trader", meant, users.c.id.not_in(taken))
+            .group_by(users.c.status, expired)
+        )
+        async with self._database.reading() as connection:
+            return [Absent(row.status, bool(row.expired), row.users) for row in await connection.execute(query)]
+
+
+def _values(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "order_id": delivery.order_id,
+        "user_id": delivery.user_id,
+        "device_id": delivery.device_id,
+        "assigned_at": _first(delivery.claimed_ms, delivery.acked_ms, delivery.executed_ms),
+        "acked_at": delivery.acked_ms,
+        "executed_at": delivery.executed_ms,
+        "outcome": delivery.outcome,
+        "execution_result": _execution_result(delivery),
+    }
+
+
+def _first(*times: int | None) -> int:
+    return next(time for time in times if time is not None)
+
+
+def _execution_result(delivery: Delivery) -> str | None:
+    if delivery.outcome is None:
+        return UNSENT if delivery.state is State.CLAIMED else None
+    result = {"success": delivery.outcome == "success", "message": delivery.message, "data": delivery.data}
+    return msgspec.json.encode(result).decode()
+
+
+def _assignment(row: Any) -> AssignmentRow:
+    result = msgspec.json.decode(row.execution_result) if row.execution_result else {}
+    return AssignmentRow(
+        user_id=row.user_id,
+        username=row.username,
+        device_id=row.device_id,
+        assigned_ms=row.assigned_at,
+        acked_ms=row.acked_at,
+        executed_ms=row.executed_at,
+        outcome=row.outcome,
+        message=result.get("message", ""),
+        was_sent=row.acked_at is not None or result.get("sent", True),
+    )
+
+
+def _owners(deliveries: Sequence[Delivery]) -> Any:
+    return select(rows.c.order_id, rows.c.user_id, rows.c.device_id).where(
+        rows.c.order_id.in_({delivery.order_id for delivery in deliveries}),
+        rows.c.user_id.in_({delivery.user_id for delivery in deliveries}),
+    )
+
+
+def _changes(new: Any) -> list[tuple[str, Any]]:
+    """What an upsert changes in a row that is there already; `new` is the row that was offered.
+
+    No bound values: the driver sends many rows as one statement and can repeat only the VALUES part. The
+    outcome stands last: MySQL assigns from left to right, and the others are decided by the old one.
+    """
+    same = rows.c.device_id == new.device_id
+    provisional: list[Any] = [literal_column(f"'{outcome}'") for outcome in sorted(PROVISIONAL)]
+    replaceable = rows.c.outcome.is_(None) | rows.c.outcome.in_(provisional)
+    settles = and_(same, new.outcome.is_not(None), replaceable)
+    goes_on = and_(same, new.outcome.is_(None), rows.c.outcome.is_(None))
+    return [
+        ("acked_at", case((same, func.coalesce(rows.c.acked_at, new.acked_at)), else_=rows.c.acked_at)),
+        ("executed_at", case((settles, new.executed_at), else_=rows.c.executed_at)),
+        (
+            "execution_result",
+            case((settles, new.execution_result), (goes_on, new.execution_result), else_=rows.c.execution_result),
+        ),
+        ("outcome", case((settles, new.outcome), else_=rows.c.outcome)),
+    ]
+
+
+def _mysql_upsert() -> Insert:
+    statement = mysql.insert(rows)
+    return statement.on_duplicate_key_update(_changes(statement.inserted))
+
+
+def _sqlite_upsert() -> Insert:
+    statement = sqlite.insert(rows)
+    return statement.on_conflict_do_update(
+        index_elements=["order_id", "user_id"], set_=dict(_changes(statement.excluded))
+    )

@@ -1,0 +1,140 @@
+"""Queries on orders. Only `hub.store` hands this out."""
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hub.errors import Refusal
+from hub.tables import orders
+from protocol.messages import Order
+
+from .database import Database
+from .records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
+
+LIVE: Final = (PENDING, ASSIGNED)
+LONGEST_WINDOW_MS: Final = 86_400_000
+
+
+class Orders:
+    """The published orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def publish(self, draft: Draft, now_ms: int) -> tuple[OrderRow, bool]:
+        """The stored order, and whether this call stored it: the same idempotency key gives the first one.
+
+        Committed when it returns. Refuses a key that was used for another order.
+        """
+        values = msgspec.structs.asdict(draft) | {
+            "targets": msgspec.json.encode(draft.targets).decode() if draft.targets is not None else None,
+            "status": PENDING,
+            "created_at": now_ms,
+            "updated_at": now_ms,
+        }
+        try:
+            async with self._database.writing() as connection:
+                made = await connection.execute(insert(orders).values(values))
+        except IntegrityError:
+            if draft.idempotency_key is None:
+                raise
+            return await self._first_under(draft, draft.idempotency_key), False
+        order = _order(made.inserted_primary_key[0], now_ms, draft)  # type: ignore[index]
+        return OrderRow(order, PENDING, draft.targets, draft.created_by), True
+
+    async def _first_under(self, draft: Draft, key: str) -> OrderRow:
+        query = select(orders).where(orders.c.idempotency_key == key)
+        async with self._database.reading() as connection:
+            first = _row((await connection.execute(query)).one())
+        same = _order(first.order.id, first.order.created_ms, draft) == first.order
+        if not same or first.targets != draft.targets:
+            raise Refusal("conflict", "Idempotency-Key: was used for another order; take a new one")
+        return first
+
+    async def get(self, order_id: int) -> OrderRow | None:
+        return (await self.get_many([order_id])).get(order_id)
+
+    async def get_many(self, order_ids: list[int]) -> dict[int, OrderRow]:
+        """Those of the orders that exist, by id."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(orders).where(orders.c.id.in_(order_ids)))
+            return {row.id: _row(row) for row in rows}
+
+    async def live(self) -> list[OrderRow]:
+        """Neither cancelled nor swept, oldest first; some may be past their window."""
+        query = select(orders).where(orders.c.status.in_(LIVE)).order_by(orders.c.id)
+        async with self._database.reading() as connection:
+            return [_row(row) for row in await connection.execute(query)]
+
+    async def recent(self, now_ms: int) -> list[OrderRow]:
+        """All whose window can have ended within the last hour or is still open, whatever their status."""
+        since = now_ms - LONGEST_WINDOW_MS - 3_600_000
+        query = select(orders).where(orders.c.created_at >= since).order_by(orders.c.id)
+        async with self._database.reading() as connection:
+            return [_row(row) for row in await connection.execute(query)]
+
+    async def page(self, offset: int, limit: int, status: int | None) -> tuple[int, list[OrderRow]]:
+        """How many there are, and those of one page, newest first."""
+        matches = [orders.c.status == status] if status else []
+        async with self._database.reading() as connection:
+            total = await connection.scalar(select(func.count()).select_from(orders).where(*matches))
+            query = select(orders).where(*matches).order_by(orders.c.id.desc()).offset(offset).limit(limit)
+            return int(total or 0), [_row(row) for row in await connection.execute(query)]
+
+    async def cancel(self, order_id: int, now_ms: int) -> bool:
+        """Status 4, if it is still live."""
+        query = (
+            update(orders)
+            .where(orders.c.id == order_id, orders.c.status.in_(LIVE))
+            .values(status=CANCELLED, updated_at=now_ms)
+        )
+        async with self._database.writing() as connection:
+            return (await connection.execute(query)).rowcount > 0
+
+    async def note_over(self, order_ids: list[int], now_ms: int) -> None:
+        """Status 3 for orders whose window has ended."""
+        query = (
+            update(orders)
+            .where(orders.c.id.in_(order_ids), orders.c.status.in_(LIVE))
+            .values(status=OVER, updated_at=now_ms)
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(query)
+
+    async def note_assigned(self, order_ids: list[int], now_ms: int) -> None:
+        """Status 2 for orders that a first user has."""
+        query = (
+            update(orders)
+            .where(orders.c.id.in_(order_ids), orders.c.status == PENDING)
+            .values(status=ASSIGNED, updated_at=now_ms)
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(query)
+
+
+def _order(order_id: int, created_ms: int, draft: Draft) -> Order:
+    return Order(
+        id=order_id,
+        time_increments=draft.time_increments,
+        symbol_name=draft.symbol_name,
+        direction=draft.direction,
+        valid_duration=draft.valid_duration,
+        created_ms=created_ms,
+        expires_ms=created_ms + draft.valid_duration * 1_000,
+    )
+
+
+def _row(row: Any) -> OrderRow:
+    order = Order(
+        id=row.id,
+        time_increments=row.time_increments,
+        symbol_name=row.symbol_name,
+        direction=row.direction,
+        valid_duration=row.valid_duration,
+        created_ms=row.created_at,
+        expires_ms=row.created_at + row.valid_duration * 1_000,
+    )
+    targets = msgspec.json.decode(row.targets, type=tuple[int, ...]) if row.targets is not None else None
+    return OrderRow(order, row.status, targets, row.created_by)

@@ -1,0 +1,83 @@
+"""The rows as the rest of the hub sees them. Times in epoch milliseconds."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from protocol.messages import Direction, Increment, Order, Outcome
+
+Role = Literal["admin", "trader"]
+
+ACTIVE: Final = 1
+EXPIRED: Final = 2
+DISABLED: Final = 3
+USER_STATUS: Final = {ACTIVE: "active", EXPIRED: "expired", DISABLED: "disabled"}
+
+PENDING: Final = 1
+ASSIGNED: Final = 2
+OVER: Final = 3
+CANCELLED: Final = 4
+ORDER_STATUS: Final = {PENDING: "pending", ASSIGNED: "assigned", OVER: "expired", CANCELLED: "cancelled"}
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A user without the password."""
+
+    id: int
+    username: str
+    role: Role
+    status: int
+    expire_ms: int | None
+    session_id: str | None
+    created_ms: int
+
+    def is_expired(self, now_ms: int) -> bool:
+        return self.status == EXPIRED or (self.expire_ms is not None and self.expire_ms <= now_ms)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An order that is not stored yet. `targets`: the ids of the users meant, or None for every trader."""
+
+    time_increments: Increment
+    symbol_name: str
+    direction: Direction
+    valid_duration: int
+    targets: tuple[int, ...] | None
+    created_by: int | None
+    idempotency_key: str | None
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """A stored order: what goes over the wire, and what only the hub knows of it."""
+
+    order: Order
+    status: int
+    targets: tuple[int, ...] | None
+    created_by: int | None
+
+    @property
+    def is_live(self) -> bool:
+        """Neither cancelled nor swept; the window is another question."""
+        return self.status in (PENDING, ASSIGNED)
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """Targeted users without a row, in the same state. `was_expired`: before the order was published."""
+
+    status: int
+    was_expired: bool
+    users: int
+
+
+class AssignmentRow(msgspec.Struct, frozen=True):
+    """One user's delivery, as the admin reads it."""
+
+    user_id: int
+    username: str
+    device_id: str
+    assigned_ms: int
+    acked_ms: int | None
+    executed_ms: int | None
+    outcome: Outcome | None
+    message: str
+    was_sent: bool

@@ -1,0 +1,131 @@
+"""Queries on users. Only `hub.store` hands this out."""
+
+from typing import Any, Final
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hub.errors import Refusal
+from hub.tables import users
+
+from .database import Database
+from .records import ACTIVE, EXPIRED, Account, Role
+
+_COLUMNS: Final = (
+    users.c.id,
+    users.c.username,
+    users.c.role,
+    users.c.status,
+    users.c.expire_at,
+    users.c.session_id,
+    users.c.created_at,
+)
+
+
+class Users:
+    """The accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, username: str, password_hash: str, role: Role, expire_ms: int | None, now_ms: int) -> int:
+        """The new user's id. Refuses a name that is taken."""
+        row = {
+            "username": username,
+            "password": password_hash,
+            "role": role,
+            "status": ACTIVE,
+            "expire_at": expire_ms,
+            "created_at": now_ms,
+            "updated_at": now_ms,
+        }
+        try:
+            async with self._database.writing() as connection:
+                made = await connection.execute(insert(users).values(row))
+        except IntegrityError:
+            raise Refusal("conflict", f"username: {username!r} is taken") from None
+        return made.inserted_primary_key[0]  # type: ignore[index, no-any-return]
+
+    async def get_many(self, user_ids: list[int]) -> dict[int, Account]:
+        """Those of the users that exist, by id."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(*_COLUMNS).where(users.c.id.in_(user_ids)))
+            return {row.id: _account(row) for row in rows}
+
+    async def get(self, user_id: int) -> Account | None:
+        return (await self.get_many([user_id])).get(user_id)
+
+    async def credentials(self, username: str) -> tuple[Account, str] | None:
+        """The account and its password hash."""
+        query = select(*_COLUMNS, users.c.password).where(users.c.username == username)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return (_account(row), row.password) if row else None
+
+    async def ids_of(self, names: list[str]) -> dict[str, int]:
+        """The ids of those traders' names that exist."""
+        query = select(users.c.username, users.c.id).where(users.c.username.in_(names), users.c.role == "trader")
+        async with self._database.reading() as connection:
+            return {row.username: row.id for row in await connection.execute(query)}
+
+    async def traders_among(self, user_ids: list[int]) -> set[int]:
+        """Those of the ids that are traders."""
+        query = select(users.c.id).where(users.c.id.in_(user_ids), users.c.role == "trader")
+        async with self._database.reading() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def page(self, offset: int, limit: int, username: str | None) -> tuple[int, list[Account]]:
+        """How many there are, and those of one page, by id."""
+        matches = [users.c.username == username] if username else []
+        async with self._database.reading() as connection:
+            total = await connection.scalar(select(func.count()).select_from(users).where(*matches))
+            query = select(*_COLUMNS).where(*matches).order_by(users.c.id).offset(offset).limit(limit)
+            return int(total or 0), [_account(row) for row in await connection.execute(query)]
+
+    async def set(self, user_id: int, now_ms: int, **values: Any) -> bool:
+        """Sets columns of one user; False when there is none."""
+        query = update(users).where(users.c.id == user_id).values(updated_at=now_ms, **values)
+        async with self._database.writing() as connection:
+            return (await connection.execute(query)).rowcount > 0
+
+    async def set_expiry(self, user_id: int, expire_ms: int | None, now_ms: int) -> bool:
+        """Sets the expiry, and with it the status: a disabled account stays disabled."""
+        is_over = expire_ms is not None and expire_ms <= now_ms
+        before, after = (ACTIVE, EXPIRED) if is_over else (EXPIRED, ACTIVE)
+        async with self._database.writing() as connection:
+            query = update(users).where(users.c.id == user_id).values(expire_at=expire_ms, updated_at=now_ms)
+            found = (await connection.execute(query)).rowcount > 0
+            await connection.execute(
+                update(users).where(users.c.id == user_id, users.c.status == before).values(status=after)
+            )
+        return found
+
+    async def note_expired(self, user_ids: list[int], now_ms: int) -> None:
+        """Status 2 for active accounts whose expiry has been noticed."""
+        query = (
+            update(users)
+            .where(users.c.id.in_(user_ids), users.c.status == ACTIVE, users.c.expire_at <= now_ms)
+            .values(status=EXPIRED, updated_at=now_ms)
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(query)
+
+    async def end_session(self, user_id: int, session_id: str | None, now_ms: int) -> bool:
+        """Forgets the user's session; with a session id, only if it is still that one."""
+        query = update(users).where(users.c.id == user_id).values(session_id=None, updated_at=now_ms)
+        if session_id is not None:
+            query = query.where(users.c.session_id == session_id)
+        async with self._database.writing() as connection:
+            return (await connection.execute(query)).rowcount > 0
+
+
+def _account(row: Any) -> Account:
+    return Account(
+        id=row.id,
+        username=row.username,
+        role=row.role,
+        status=row.status,
+        expire_ms=row.expire_at,
+        session_id=row.session_id,
+        created_ms=row.created_at,
+    )

@@ -1,0 +1,120 @@
+"""The tables, one definition for MySQL/MariaDB and SQLite. Only `hub.store` and the migrations' test import it.
+
+Times are `DATETIME(6)` in UTC in the database and integer epoch milliseconds everywhere else: `Millis` is the
+only place where one becomes the other.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Millis(TypeDecorator[int]):
+    """Epoch milliseconds in Python, `DATETIME(6)` in UTC in the database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect):  # type: ignore[no-untyped-def]
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else DateTime())
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else (EPOCH + value * MILLISECOND).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value.replace(tzinfo=UTC) - EPOCH) // MILLISECOND
+
+
+def _exact(length: int) -> String:
+    """Text that compares by its bytes everywhere: MySQL's default would take `Ann` and `ann` for one name."""
+    exact = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return String(length).with_variant(exact, "mysql", "mariadb")
+
+
+# SQLite counts rows only in an INTEGER PRIMARY KEY.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+_LongText = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4"), "mysql", "mariadb")
+_INNODB: Final[dict[str, Any]] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("username", _exact(50), nullable=False, unique=True),
+    Column("password", String(255), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("expire_at", Millis),
+    Column("created_at", Millis, nullable=False),
+    Column("updated_at", Millis, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("session_id", String(64)),
+    Index(None, "status"),
+    Index(None, "expire_at"),
+    **_INNODB,
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("time_increments", String(16), nullable=False),
+    Column("symbol_name", String(20), nullable=False),
+    Column("direction", String(8), nullable=False),
+    Column("valid_duration", Integer, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("created_at", Millis, nullable=False),
+    Column("updated_at", Millis, nullable=False),
+    Column("created_by", _Id, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("idempotency_key", _exact(128), unique=True),
+    Column("targets", _LongText),
+    Index(None, "status"),
+    Index(None, "created_at"),
+    **_INNODB,
+)
+
+order_assignments = Table(
+    "order_assignments",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("order_id", _Id, ForeignKey("orders.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", _Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("assigned_at", Millis, nullable=False),
+    Column("executed_at", Millis),
+    Column("execution_result", _LongText),
+    Column("device_id", _exact(80), nullable=False),
+    Column("acked_at", Millis),
+    Column("outcome", String(16)),
+    UniqueConstraint("order_id", "user_id"),
+    Index(None, "user_id"),
+    Index(None, "assigned_at"),
+    **_INNODB,
+)

@@ -1,0 +1,49 @@
+"""Times as HTTP shows and takes them, in the configured zone. Routes import it; inside, times are milliseconds."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from hub.errors import Refusal
+
+FORMAT = "%Y-%m-%d %H:%M:%S"
+TAKES = "YYYY-MM-DD HH:MM:SS in the hub's zone, or ISO 8601 with an offset"
+
+
+class Times:
+    """Between epoch milliseconds and text."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def show(self, at_ms: int | None) -> str | None:
+        """`YYYY-MM-DD HH:MM:SS`, cut to the second."""
+        return None if at_ms is None else datetime.fromtimestamp(at_ms // 1_000, self._zone).strftime(FORMAT)
+
+    def read(self, field: str, text: str | None) -> int | None:
+        """Epoch milliseconds. Refuses 422 with the field's name."""
+        if text is None:
+            return None
+        try:
+            at = datetime.strptime(text, FORMAT).replace(tzinfo=self._zone)
+        except ValueError:
+            at = _with_offset(field, text)
+        try:
+            at_ms = round(at.timestamp() * 1_000)
+        except (OverflowError, ValueError):
+            at_ms = -1
+        if at_ms < 0:
+            raise Refusal("invalid", f"{field}: takes a time from 1970 on")
+        return at_ms
+
+
+def _with_offset(field: str, text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Refusal("invalid", f"{field}: takes {TAKES}")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise Refusal("invalid", f"{field}: takes a time from 1970 on") from None

@@ -1,0 +1,72 @@
+-- The schema for MySQL 8 and MariaDB 10.6+, for DBAs who do not run `hub migrate`.
+-- Generated from the migrations in this folder (`python -m sql`); do not edit.
+-- Load it into an empty database: mariadb DATABASE < mysql.sql
+
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL, 
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+-- Running upgrade  -> 0001
+
+CREATE TABLE users (
+    id BIGINT NOT NULL AUTO_INCREMENT, 
+    username VARCHAR(50) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    password VARCHAR(255) NOT NULL, 
+    status SMALLINT NOT NULL, 
+    expire_at DATETIME(6), 
+    created_at DATETIME(6) NOT NULL, 
+    updated_at DATETIME(6) NOT NULL, 
+    `role` VARCHAR(16) NOT NULL, 
+    session_id VARCHAR(64), 
+    CONSTRAINT pk_users PRIMARY KEY (id), 
+    CONSTRAINT uq_users_username UNIQUE (username)
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE INDEX ix_users_status ON users (status);
+
+CREATE INDEX ix_users_expire_at ON users (expire_at);
+
+CREATE TABLE orders (
+    id BIGINT NOT NULL AUTO_INCREMENT, 
+    time_increments VARCHAR(16) NOT NULL, 
+    symbol_name VARCHAR(20) NOT NULL, 
+    direction VARCHAR(8) NOT NULL, 
+    valid_duration INTEGER NOT NULL, 
+    status SMALLINT NOT NULL, 
+    created_at DATETIME(6) NOT NULL, 
+    updated_at DATETIME(6) NOT NULL, 
+    created_by BIGINT, 
+    idempotency_key VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, 
+    targets MEDIUMTEXT CHARACTER SET utf8mb4, 
+    CONSTRAINT pk_orders PRIMARY KEY (id), 
+    CONSTRAINT uq_orders_idempotency_key UNIQUE (idempotency_key), 
+    CONSTRAINT fk_orders_created_by FOREIGN KEY(created_by) REFERENCES users (id) ON DELETE SET NULL
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE INDEX ix_orders_status ON orders (status);
+
+CREATE INDEX ix_orders_created_at ON orders (created_at);
+
+CREATE TABLE order_assignments (
+    id BIGINT NOT NULL AUTO_INCREMENT, 
+    order_id BIGINT NOT NULL, 
+    user_id BIGINT NOT NULL, 
+    assigned_at DATETIME(6) NOT NULL, 
+    executed_at DATETIME(6), 
+    execution_result MEDIUMTEXT CHARACTER SET utf8mb4, 
+    device_id VARCHAR(80) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    acked_at DATETIME(6), 
+    outcome VARCHAR(16), 
+    CONSTRAINT pk_order_assignments PRIMARY KEY (id), 
+    CONSTRAINT uq_order_assignments_order_id_user_id UNIQUE (order_id, user_id), 
+    CONSTRAINT fk_order_assignments_order_id FOREIGN KEY(order_id) REFERENCES orders (id) ON DELETE CASCADE, 
+    CONSTRAINT fk_order_assignments_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE INDEX ix_order_assignments_user_id ON order_assignments (user_id);
+
+CREATE INDEX ix_order_assignments_assigned_at ON order_assignments (assigned_at);
+
+INSERT INTO alembic_version (version_num) VALUES ('0001');
+
