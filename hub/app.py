@@ -10,6 +10,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from hub import metrics
 from hub.accounts import Accounts
 from hub.administration import Administration
 from hub.auth import Auth
@@ -116,6 +117,7 @@ class Hub:
             await self._stop()
 
     async def _start(self) -> None:
+        metrics.start()
         try:
             await self.bus.start()
         except Unavailable as error:
@@ -125,6 +127,7 @@ class Hub:
         self.background.serve(self.ledger.write_forever(), "ledger")
         self.background.serve(self.dispatch.catch_up_forever(), "catch-up")
         self.background.serve(self.caretaker.run_forever(), "caretaker")
+        self.background.serve(metrics.measure_lag_forever(), "lag")
         log.info("hub process ready", process=self.process, claims=self.settings.claims)
 
     async def _stop(self) -> None:
@@ -137,6 +140,7 @@ class Hub:
         await self.redis.aclose()
         await self.reader.aclose()
         await self.store.close()
+        metrics.end()
 
     async def hear(self, event: Event, event_id: EventId) -> None:
         """What the stream said. The database being away is no reason to stop listening."""
@@ -198,6 +202,7 @@ def routes(hub: Hub) -> list[BaseRoute]:
         Route("/api/admin/agents", admin.agents, methods=["GET"]),
         Route("/healthz", health.healthz, methods=["GET"]),
         Route("/readyz", health.readyz, methods=["GET"]),
+        Route("/metrics", health.metrics, methods=["GET"]),
         WebSocketRoute("/ws", socket),
     ]
 
@@ -208,8 +213,9 @@ def build(settings: Settings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with hub.running():
-            yield
+        with metrics.measured_gc():
+            async with hub.running():
+                yield
 
     handlers: dict[Any, Any] = ERRORS
     app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)

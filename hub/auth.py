@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from redis.asyncio import Redis
 
+from hub import metrics
 from hub.accounts import Accounts
 from hub.clock import now_ms
 from hub.errors import Refusal, Unavailable
@@ -83,6 +84,15 @@ class Auth:
 
     async def login(self, username: str, password: str, device_id: str, address: str) -> Login:
         """A new session, which ends an older one of the same user. Refuses 401, 403, 429."""
+        try:
+            login = await self._login(username, password, device_id, address)
+        except Refusal as refused:
+            metrics.LOGINS.labels("limited" if refused.reason == "too_many" else "refused").inc()
+            raise
+        metrics.LOGINS.labels("success").inc()
+        return login
+
+    async def _login(self, username: str, password: str, device_id: str, address: str) -> Login:
         self._limit.check(username, address)
         found = await self._store.users.credentials(username)
         # An unknown name costs the same time, so that names cannot be told apart from outside.

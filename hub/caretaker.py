@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
+from hub import metrics
 from hub.bus import Bus
 from hub.claims import Claims
 from hub.clock import now_ms
@@ -75,6 +76,8 @@ class Caretaker:
     async def tick(self) -> None:
         """All duties once."""
         self.check_sessions()
+        metrics.CONNECTIONS.set(len(self._registry))
+        metrics.LEDGER_ROWS.set(self._ledger.depth)
         await self._duty("load orders", self._load_orders)
         await self._duty("sweep", self._sweep)
         await self._duty("mind Redis", self._mind_redis)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import structlog
 
+from hub import metrics
 from hub.background import Background
 from hub.bus import Bus, EventId, Joined, OrderCancelled, OrderPublished
 from hub.claims import NEW, OURS, Claims, Incomplete
@@ -97,6 +98,7 @@ class Dispatch:
         """Stores the order and rings the doorbell. Committed when it returns; raises Unavailable, Refusal."""
         row, is_new = await self._store.orders.publish(draft, now_ms())
         if is_new:
+            metrics.ORDERS.inc()
             log.info("order published", order_id=row.order.id, symbol=row.order.symbol_name)
             self.learn(row)
             await self._ring(row)
@@ -180,6 +182,7 @@ class Dispatch:
     ) -> None:
         """Writes the frame to every session that has the claim, and records it."""
         flags = await claiming
+        _count_claims(flags)
         wanted = await self._wanted(live, group, flags)
         if self._is_strict and wanted:
             wanted = await self._commit_first(live, wanted)
@@ -189,7 +192,10 @@ class Dispatch:
         else:
             live.sent.update(wanted)
             unsent = _write(wanted, text, frame)
+            metrics.PUBLISH_TO_SENT.observe((now_ms() - live.order.created_ms) / 1_000)
         if wanted:
+            metrics.SENT.inc(len(wanted) - len(unsent))
+            metrics.UNSENT.inc(len(unsent))
             claims = [(session.user_id, session.device_id) for session in wanted]
             self._ledger.sent(ChunkSent(live.order.id, at_ms, claims, frozenset(unsent)))
 
@@ -254,8 +260,11 @@ class Dispatch:
         if live is None:
             session.say(_ERRORS["no_such_order"])
         elif session in live.sent or ack.order_id in session.have:
+            metrics.ACKS.inc()
+            metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
             if live.sent_ms is not None and session in live.sent:
                 session.latency_ms = at_ms - live.sent_ms
+                metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
             live.acked.add(session.user_id)
             self._ledger.acked(ack.order_id, session.user_id, session.device_id, _plausible(ack.received_ms, at_ms))
         else:
@@ -393,6 +402,11 @@ def _write(wanted: list[Session], text: bytes, frame: bytes) -> set[int]:
             unsent.add(session.user_id)
             session.close(closes.SLOW_CONSUMER)
     return unsent
+
+
+def _count_claims(flags: bytes) -> None:
+    for result, flag in (("new", b"1"), ("own", b"2"), ("other", b"0")):
+        metrics.CLAIMS.labels(result).inc(flags.count(flag))
 
 
 def _plausible(at_ms: int, now: int) -> int:

@@ -5,6 +5,7 @@ committed or refused; while the database is away facts wait, merged a row each, 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -12,6 +13,7 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from hub import metrics
 from hub.clock import now_ms
 from hub.delivery import Acked, Claimed, Delivery, Lost, NotOwner, Reported, Sent, State, apply
 from hub.errors import Unavailable
@@ -182,12 +184,17 @@ class Ledger:
             return
         await self._note_assigned({order_id for order_id, _ in batch.deliveries})
         confirm = [batch.deliveries[key] for key in batch.answers]
+        began = time.perf_counter()
         try:
             ours = await self._store.assignments.record(list(batch.deliveries.values()), confirm)
         except IntegrityError:
             ours = await self._write_one_by_one(batch)
+        metrics.FLUSH_ROWS.observe(len(batch.deliveries))
+        metrics.FLUSH_SECONDS.observe(time.perf_counter() - began)
         for key, answers in batch.answers.items():
             _answer(answers, "recorded" if key in ours else "not_owner")
+            if key in ours:
+                metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
 
     async def _write_one_by_one(self, batch: _Batch) -> set[tuple[int, int]]:
         """A user or an order was deleted in the meantime: the others' rows must not go with it."""

@@ -4,6 +4,7 @@ Routes call it. The invariant: a pull uses the very claim that push uses, and it
 order is answered, so a user who polls and is pushed to still gets each order once.
 """
 
+from hub import metrics
 from hub.auth import Principal, Token
 from hub.claims import NEW, Claims, Incomplete
 from hub.clock import now_ms
@@ -43,7 +44,9 @@ class Polling:
         """The oldest order in window that this user has not got, now theirs; None when there is none."""
         for live in self._live.open(now_ms()):
             if live.is_meant_for(token.user_id) and await self._take(live, token):
+                metrics.PULLS.labels("order").inc()
                 return live.order
+        metrics.PULLS.labels("none").inc()
         return None
 
     async def mark_assigned(self, token: Token, order_id: int) -> None:

@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeout
 from redis.retry import Retry
 
+from hub import metrics
 from hub.config import EMBEDDED_REDIS
 from hub.errors import Unavailable
 
@@ -65,11 +66,16 @@ def guarded() -> Iterator[None]:
     try:
         yield
     except (RedisConnectionError, RedisTimeout, BusyLoadingError, ReadOnlyError, AuthenticationError, OSError) as error:
-        raise Unavailable("Redis", error) from error
+        raise _unavailable(error) from error
     except ResponseError as error:
         if str(error).startswith(("OOM", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH")):
-            raise Unavailable("Redis", error) from error
+            raise _unavailable(error) from error
         raise
+
+
+def _unavailable(why: object) -> Unavailable:
+    metrics.UNAVAILABLE.labels("redis").inc()
+    return Unavailable("Redis", why)
 
 
 __all__ = ["Redis", "RedisError", "connect", "guarded"]

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final
 
+from hub import metrics
 from hub.bus import EventId
 from hub.outbox import Outbox, frame_of
 from protocol.closes import Close
@@ -96,6 +97,7 @@ class Session:
         """Ends the session without waiting; the first reason stands."""
         if self.closed is None:
             self.closed = close
+            metrics.CLOSES.labels(close.name).inc()
             self.close_task = asyncio.create_task(self._close(close, reason or close.meaning))
 
     async def _close(self, close: Close, reason: str) -> None:

@@ -1,15 +1,19 @@
 """`hub serve`: the checks before the start, then uvicorn."""
 
+import os
+import shutil
 import signal
 from typing import Any, Final
 
 import structlog
 import uvicorn
 
+from hub import metrics
 from hub.app import build
 from hub.config import Settings
 from hub.logs import configure
 from hub.migrations import is_current, migrate
+from hub.wire import WireProtocol
 
 GRACE_S: Final = 8
 MAX_SOCKET_MESSAGE: Final = 256 * 1024
@@ -36,8 +40,17 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     if workers == 1:
         uvicorn.Server(_config(build(settings), host, port)).run()
     else:
+        _share_metrics(settings)
         uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **_options(host, port))
     return 0
+
+
+def _share_metrics(settings: Settings) -> None:
+    """A folder where the workers' counters meet; what an earlier run left there would count again."""
+    folder = settings.data_dir / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[metrics.MULTIPROCESS_DIR] = str(folder)
 
 
 def _end_quietly() -> None:
@@ -64,7 +77,7 @@ def _options(host: str, port: int) -> dict[str, Any]:
         "port": port,
         "loop": "uvloop",
         "http": "httptools",
-        "ws": "websockets-sansio",
+        "ws": WireProtocol,
         "ws_max_size": MAX_SOCKET_MESSAGE,
         "ws_per_message_deflate": False,
         "ws_ping_interval": None,

@@ -4,7 +4,6 @@ The invariants: nobody without a good token is upgraded; and whatever a peer sen
 """
 
 import asyncio
-from typing import Final
 
 import structlog
 from starlette.requests import HTTPConnection
@@ -18,11 +17,10 @@ from hub.errors import Refusal, Unavailable
 from hub.outbox import Outbox, QueueOutbox, TransportOutbox
 from hub.registry import Session
 from hub.routes.envelope import bearer, refused, unavailable
+from hub.wire import EXTENSION, Wire
 from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
-
-WIRE: Final = "hub.wire"
 
 log = structlog.get_logger(__name__)
 
@@ -67,12 +65,16 @@ class _Connection:
         self._socket = socket
         self._dispatch = dispatch
         self._conversation = Conversation("hub")
-        self._session = _session(socket, principal, self._conversation)
+        self._wire: Wire | None = socket.scope.get("extensions", {}).get(EXTENSION)
+        outbox = _outbox(socket, self._wire)
+        self._session = _session(socket, principal, self._conversation, outbox)
 
     async def live(self, hello_timeout_s: float) -> None:
         session = self._session
         try:
             if await self._greet(hello_timeout_s):
+                if self._wire is not None:
+                    self._wire.hear = self._hear_wire
                 while (text := await self._next_text()) is not None:
                     self._hear(text)
         except RemoteProtocolError as error:
@@ -110,7 +112,14 @@ class _Connection:
         self._dispatch.join(self._session, message)
         return True
 
-    def _hear(self, text: str) -> None:
+    def _hear_wire(self, text: bytes) -> None:
+        """The same without a task in between; the protocol that calls us takes no exceptions."""
+        try:
+            self._hear(text)
+        except RemoteProtocolError as error:
+            self._complain(error)
+
+    def _hear(self, text: bytes | str) -> None:
         if self._session.closed is None:
             message: ToHub | Error = self._conversation.receive(text)
             if isinstance(message, Error):
@@ -135,7 +144,7 @@ class _Connection:
         self._session.close(error.close, str(error))
 
 
-def _session(socket: WebSocket, principal: Principal, conversation: Conversation[ToHub]) -> Session:
+def _session(socket: WebSocket, principal: Principal, conversation: Conversation[ToHub], outbox: Outbox) -> Session:
     account, token = principal.account, principal.token
     if account is None or token is None:
         raise TypeError("only a trader's login has a session")
@@ -146,16 +155,17 @@ def _session(socket: WebSocket, principal: Principal, conversation: Conversation
         account_expire_ms=account.expire_ms,
         token_expire_ms=token.expire_ms,
         address=socket.client.host if socket.client else "",
-        outbox=_outbox(socket),
+        outbox=outbox,
         conversation=conversation,
         now_ms=now_ms(),
     )
 
 
-def _outbox(socket: WebSocket) -> Outbox:
+def _outbox(socket: WebSocket, wire: Wire | None) -> Outbox:
     """The fast way where the server lends us its transport, the plain one anywhere else."""
+    if wire is not None:
+        return TransportOutbox(socket.send, wire.transport)
     connection = asyncio.current_task()
     if connection is None:
         raise TypeError("a connection is served by a task")
-    transport = socket.scope["extensions"].get(WIRE) if "extensions" in socket.scope else None
-    return TransportOutbox(socket.send, transport) if transport else QueueOutbox(socket.send, connection)
+    return QueueOutbox(socket.send, connection)

@@ -4,6 +4,7 @@ Both sides read this one table: the hub picks a `Close` to say, the agent's link
 The invariant: every code that the hub may send stands here, so no caller decides about reconnecting by itself.
 """
 
+import re
 from typing import Final, NamedTuple
 
 
@@ -53,3 +54,17 @@ def close_for(code: int) -> Close:
     agent's right to be connected, so it may try again.
     """
     return CLOSES.get(code) or Close(code, f"CODE_{code}", True, "the connection was lost")
+
+
+_HINT: Final = re.compile(r"retry in (\d{1,6}) ms")
+
+
+def with_retry_hint(reason: str, wait_ms: int) -> str:
+    """The reason of a close with a hint when to come back, as 1012 carries it."""
+    return f"{reason}; retry in {wait_ms} ms"
+
+
+def retry_hint_ms(reason: str) -> int | None:
+    """How long the hub asks the agent to wait before it reconnects; None when it does not say."""
+    hint = _HINT.search(reason)
+    return int(hint[1]) if hint else None

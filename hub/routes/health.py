@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hub import metrics
 from hub.caretaker import Caretaker
 from hub.errors import Unavailable
 from hub.redis import guarded
@@ -35,6 +37,9 @@ class HealthRoutes:
         except Unavailable as error:
             return unavailable(error)
         return answer()
+
+    async def metrics(self, _request: Request) -> Response:
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     async def _ping_redis(self) -> None:
         with guarded():

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from hub import metrics
 from hub.errors import Unavailable
 
 PATIENCE_S: Final = 10
@@ -58,13 +59,18 @@ class Database:
             async with asyncio.timeout(PATIENCE_S):
                 yield
         except TimeoutError as error:
-            raise Unavailable("the database", f"no answer within {PATIENCE_S} s") from error
+            raise _unavailable(f"no answer within {PATIENCE_S} s") from error
         except (OperationalError, InterfaceError, PoolTimeout, OSError, EOFError) as error:
-            raise Unavailable("the database", _first_line(error)) from error
+            raise _unavailable(_first_line(error)) from error
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise Unavailable("the database", _first_line(error)) from error
+                raise _unavailable(_first_line(error)) from error
             raise
+
+
+def _unavailable(why: str) -> Unavailable:
+    metrics.UNAVAILABLE.labels("database").inc()
+    return Unavailable("the database", why)
 
 
 def _first_line(error: BaseException) -> str:
