@@ -219,6 +219,7 @@ def build(settings: Settings) -> Starlette:
 
     handlers: dict[Any, Any] = ERRORS
     app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)
+    app.router.redirect_slashes = False
     app.state.hub = hub
     return app
 

@@ -93,6 +93,16 @@ class Auth:
         return login
 
     async def _login(self, username: str, password: str, device_id: str, address: str) -> Login:
+        async with self._limit.one_at_a_time(username):
+            account = await self._check_password(username, password, address)
+        at_ms = now_ms()
+        await self._refuse_unfit(account, at_ms)
+        token = Token(account.id, secrets.token_urlsafe(24), device_id, at_ms + self._session_ms)
+        await self._store.users.set(account.id, at_ms, session_id=token.id)
+        await self._mirror(token, address, at_ms)
+        return Login(self.sign(token), token, account)
+
+    async def _check_password(self, username: str, password: str, address: str) -> Account:
         self._limit.check(username, address)
         found = await self._store.users.credentials(username)
         # An unknown name costs the same time, so that names cannot be told apart from outside.
@@ -100,12 +110,7 @@ class Auth:
             self._limit.failed(username, address)
             raise _WRONG
         self._limit.succeeded(username, address)
-        account, at_ms = found[0], now_ms()
-        await self._refuse_unfit(account, at_ms)
-        token = Token(account.id, secrets.token_urlsafe(24), device_id, at_ms + self._session_ms)
-        await self._store.users.set(account.id, at_ms, session_id=token.id)
-        await self._mirror(token, address, at_ms)
-        return Login(self.sign(token), token, account)
+        return found[0]
 
     async def _refuse_unfit(self, account: Account, at_ms: int) -> None:
         close = fault(account, account.session_id or "", at_ms + 1, at_ms)
@@ -133,12 +138,16 @@ class Auth:
         """Who holds this token now. Refuses 401 without a good one, 403 for an unfit account."""
         if text is None:
             raise Refusal("unauthorized", "takes an Authorization header: Bearer and a token")
-        if hmac.compare_digest(text.encode(), self._admin_token):
+        if self.is_bootstrap(text):
             return Principal("admin", None, None)
         principal, close = await self.examine(text)
         if close is not None:
             raise refusal(close)
         return principal
+
+    def is_bootstrap(self, text: str) -> bool:
+        """Whether this is the bootstrap token; takes the same time whatever the text."""
+        return hmac.compare_digest(text.encode(), self._admin_token)
 
     async def examine(self, text: str) -> tuple[Principal, Close | None]:
         """Who the token was made for, and why it is no longer good. Refuses what we did not sign."""

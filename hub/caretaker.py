@@ -75,7 +75,7 @@ class Caretaker:
 
     async def tick(self) -> None:
         """All duties once."""
-        self.check_sessions()
+        await self._duty("check sessions", self._check_sessions)
         metrics.CONNECTIONS.set(len(self._registry))
         metrics.LEDGER_ROWS.set(self._ledger.depth)
         await self._duty("load orders", self._load_orders)
@@ -94,9 +94,10 @@ class Caretaker:
         else:
             self._failing.discard(name)
 
-    def check_sessions(self) -> None:
+    async def _check_sessions(self) -> None:
         """Ends sessions that have run out, and those that nothing was heard of."""
         now = now_ms()
+        expired: list[int] = []
         for session in self._registry:
             if session.closed is not None:
                 continue
@@ -106,6 +107,9 @@ class Caretaker:
                 session.close(closes.TOKEN_EXPIRED)
             elif session.account_expire_ms is not None and session.account_expire_ms <= now:
                 session.close(closes.ACCOUNT_EXPIRED)
+                expired.append(session.user_id)
+        if expired:
+            await self._store.users.note_expired(expired, now)
 
     async def _load_orders(self) -> None:
         """The database is the truth: whatever order it has that we do not know is fanned out now."""

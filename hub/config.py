@@ -4,6 +4,7 @@ Everything else gets its settings handed in; nobody else reads the environment. 
 either strong or absent here. Absent ones are made once and kept under the data dir, mode 0600.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -121,14 +122,23 @@ class Settings(BaseSettings):
     def _kept(self, name: str) -> str:
         path = self.data_dir / name
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            # O_EXCL decides between processes that start together: one makes it, the others read it.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(SECRET_BYTES))
-        return path.read_text()
+        if not path.exists():
+            _make_once(path, secrets.token_urlsafe(SECRET_BYTES))
+        secret = path.read_text().strip()
+        if len(secret.encode()) < SECRET_BYTES:
+            raise ValueError(f"{path} holds no secret of {SECRET_BYTES} bytes; remove it and one is made")
+        return secret
+
+
+def _make_once(path: Path, secret: str) -> None:
+    """Writes the file whole or not at all: of processes that start together one wins, and none reads half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def _mysql_url(section: dict[str, Any]) -> str:

@@ -259,7 +259,7 @@ class Dispatch:
         live = self._live.get(ack.order_id)
         if live is None:
             session.say(_ERRORS["no_such_order"])
-        elif session in live.sent or ack.order_id in session.have:
+        elif session in live.sent or (ack.order_id in session.have and live.is_meant_for(session.user_id)):
             metrics.ACKS.inc()
             metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
             if live.sent_ms is not None and session in live.sent:
@@ -275,7 +275,10 @@ class Dispatch:
         event = Reported(
             session.device_id, result.outcome, _plausible(result.executed_ms, at_ms), result.message, result.data
         )
-        if live is not None and (session in live.sent or result.order_id in session.have):
+        has_it = live is not None and (
+            session in live.sent or (result.order_id in session.have and live.is_meant_for(session.user_id))
+        )
+        if has_it:
             self._report(session, result.order_id, event)
         else:
             self._background.spawn(self._check_then_report(session, result.order_id, event), "report")
@@ -304,6 +307,10 @@ class Dispatch:
         return await self._store.assignments.owner(order_id, user_id) or await self._claims.owner(order_id, user_id)
 
     # who comes and goes
+
+    def arrive(self, session: Session) -> None:
+        """A connection is there; it takes part once it has said hello."""
+        self._registry.arrive(session)
 
     def join(self, session: Session, hello: Hello) -> None:
         """A connection has said hello: it takes the place of the user's older one, and catches up."""
@@ -342,9 +349,18 @@ class Dispatch:
             await self._someone_joined.wait()
             self._someone_joined.clear()
             batch, self._joined = self._joined, []
+            await self._recheck(batch)
             await self.announce_joined(batch)
             for live in self._live.open(now_ms()):
                 await self._deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
+
+    async def _recheck(self, batch: list[Session]) -> None:
+        """A login may have ended between its handshake and its hello."""
+        try:
+            await self._recovery.recheck(batch)
+        except Unavailable as error:
+            self._bus.is_in_doubt = True
+            log.warning("arrivals not rechecked yet", sessions=len(batch), error=str(error))
 
     async def announce_joined(self, sessions: list[Session]) -> None:
         """Tells the other processes who is here now, so that they drop older connections of the same users."""

@@ -1,8 +1,12 @@
 """How many wrong passwords a name, and an address, may try. Kept in this process, gone with it."""
 
+import asyncio
+import contextlib
 import math
 import time
+from collections.abc import AsyncIterator
 from typing import Final
+from weakref import WeakValueDictionary
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -19,6 +23,14 @@ class LoginLimit:
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def one_at_a_time(self, username: str) -> AsyncIterator[None]:
+        """Tries of one name wait for each other: else a thousand at once would all be checked before one is counted."""
+        turn = self._turns.setdefault(username, asyncio.Lock())
+        async with turn:
+            yield
 
     def check(self, username: str, address: str) -> None:
         """Refuses 429, with the seconds to wait."""

@@ -1,6 +1,7 @@
 """Alembic's migrations in `sql/`, run from the program: no command to learn, no path to know."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -45,6 +46,8 @@ def revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
+    # MySQL has no names for primary keys, and its driver warns of each: our own tables are meant so.
+    logging.getLogger("asyncmy").setLevel(logging.ERROR)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -59,15 +59,19 @@ class Recovery:
 
     async def recheck_sessions(self) -> None:
         """Asks the database about everyone who is connected. Raises Unavailable."""
-        accounts = await self._accounts.get_many([session.user_id for session in self._registry])
-        for session in self._registry:
+        await self.recheck(self._registry.everyone())
+
+    async def recheck(self, sessions: list[Session]) -> None:
+        """Ends those of the sessions that may not go on. Raises Unavailable."""
+        accounts = await self._accounts.get_many([session.user_id for session in sessions])
+        for session in sessions:
             self._apply(session, accounts.get(session.user_id))
 
     async def recheck_user(self, user_id: int) -> None:
         """The same for one user, whose account was changed. Raises Unavailable."""
-        session = self._registry.get(user_id)
-        if session is not None:
-            self._apply(session, await self._accounts.get(user_id))
+        sessions = self._registry.of_user(user_id)
+        if sessions:
+            await self.recheck(sessions)
 
     def _apply(self, session: Session, account: Account | None) -> None:
         close = fault(account, session.token_id, session.token_expire_ms, now_ms())

@@ -151,6 +151,7 @@ class Registry:
     def __init__(self) -> None:
         self._by_user: dict[int, tuple[Session, Chunk]] = {}
         self._chunks: list[Chunk] = []
+        self._arriving: set[Session] = set()
 
     def __len__(self) -> int:
         return len(self._by_user)
@@ -162,8 +163,22 @@ class Registry:
         entry = self._by_user.get(user_id)
         return entry[0] if entry else None
 
+    def arrive(self, session: Session) -> None:
+        """The session is connected but has not said hello: it gets nothing, and can be ended."""
+        self._arriving.add(session)
+
+    def of_user(self, user_id: int) -> list[Session]:
+        """Every session of the user, those that arrive too."""
+        joined = self.get(user_id)
+        return [session for session in self._arriving if session.user_id == user_id] + ([joined] if joined else [])
+
+    def everyone(self) -> list[Session]:
+        """Those who have joined and those who arrive."""
+        return [*self, *self._arriving]
+
     def join(self, session: Session) -> Session | None:
         """Takes the session in; returns the one of the same user that it replaces."""
+        self._arriving.discard(session)
         replaced = self.get(session.user_id)
         if replaced is not None:
             self.leave(replaced)
@@ -176,6 +191,7 @@ class Registry:
 
     def leave(self, session: Session) -> bool:
         """Lets the session go; False when it was gone or replaced already."""
+        self._arriving.discard(session)
         entry = self._by_user.get(session.user_id)
         if entry is None or entry[0] is not session:
             return False

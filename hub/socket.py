@@ -71,6 +71,7 @@ class _Connection:
 
     async def live(self, hello_timeout_s: float) -> None:
         session = self._session
+        self._dispatch.arrive(session)
         try:
             if await self._greet(hello_timeout_s):
                 if self._wire is not None:
@@ -102,6 +103,8 @@ class _Connection:
             self._session.close(closes.HELLO_TIMEOUT)
             return False
         if text is None:
+            return False
+        if self._session.closed is not None:
             return False
         message = self._conversation.receive(text)
         if isinstance(message, Error):

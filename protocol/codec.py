@@ -56,14 +56,23 @@ def _decode(decoder: msgspec.json.Decoder[T], text: bytes | str) -> T:
         if size > MAX_FRAME_BYTES:
             raise BadMessage(f"message of {size} bytes is over the limit of {MAX_FRAME_BYTES}")
     try:
-        return decoder.decode(text)
+        return _decode_tagged(decoder, text)
     except msgspec.ValidationError as error:
-        if str(error).endswith("at `$.type`") and "nvalid value" in str(error):
-            tag = msgspec.json.decode(text, type=_Tag).type
-            raise UnknownType(f"unknown type {tag[:40]!r}") from None
         raise BadMessage(_readable(error)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMessage(f"not JSON: {error}") from None
+    except RecursionError:
+        raise BadMessage("not JSON that we take: nested too deeply") from None
+
+
+def _decode_tagged(decoder: msgspec.json.Decoder[T], text: bytes | str) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        if not (str(error).endswith("at `$.type`") and "nvalid value" in str(error)):
+            raise
+        tag = msgspec.json.decode(text, type=_Tag).type
+        raise UnknownType(f"unknown type {tag[:40]!r}") from None
 
 
 def _readable(error: msgspec.ValidationError) -> str:

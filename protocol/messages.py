@@ -36,6 +36,24 @@ ShortText = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2_000)]
 
 
+DEEPEST_DATA: Final = 32
+
+
+def limit_depth(data: Any) -> None:
+    """Raises ValueError for data nested deeper than DEEPEST_DATA: what is taken must be writable again anywhere."""
+    level = [data]
+    for _ in range(DEEPEST_DATA + 1):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise ValueError(f"data is nested deeper than {DEEPEST_DATA} levels")
+
+
 class Order(msgspec.Struct, frozen=True):
     """What an admin published. `valid_duration` is the window in seconds; it ends at `expires_ms`."""
 
@@ -153,6 +171,9 @@ class Result(_Message, frozen=True, tag="result"):
     executed_ms: Millis
     message: LongText = ""
     data: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        limit_depth(self.data)
 
 
 class Halted(_Message, frozen=True, tag="halted"):

@@ -7,11 +7,22 @@ from msgspec import Meta
 
 from hub.store.records import Role
 from hub.times import TAKES as TIME_TAKES
-from protocol.messages import DeviceId, Direction, Id, Increment, LongText, Millis, Outcome, Seconds, Symbol
+from protocol.messages import (
+    DeviceId,
+    Direction,
+    Id,
+    Increment,
+    LongText,
+    Millis,
+    Outcome,
+    Seconds,
+    Symbol,
+    limit_depth,
+)
 
 Username = Annotated[str, Meta(pattern=r"^[\w.@+-]{3,50}\Z")]
 Password = Annotated[str, Meta(min_length=8, max_length=128)]
-Target = str | int
+Target = Annotated[str, Meta(max_length=50)] | Id
 
 TAKES: Final[dict[str, str]] = {
     "username": "3 to 50 letters, digits or . _ @ + -",
@@ -29,7 +40,7 @@ TAKES: Final[dict[str, str]] = {
     "result": "an object with success, message and data",
     "success": "true or false",
     "message": "text of at most 2000 characters",
-    "data": "null or an object",
+    "data": "null or an object, nested at most 32 levels",
     "outcome": "success, failed, rejected, expired or unknown",
     "executed_ms": "milliseconds since 1970",
     "reason": "text of at most 200 characters",
@@ -86,6 +97,9 @@ class ResultBody(msgspec.Struct, frozen=True):
     data: dict[str, Any] | None = None
     outcome: Outcome | None = None
     executed_ms: Millis | None = None
+
+    def __post_init__(self) -> None:
+        limit_depth(self.data)
 
 
 class OrderResult(msgspec.Struct, frozen=True):

@@ -82,13 +82,24 @@ def bearer(connection: HTTPConnection) -> str | None:
 
 async def read(request: Request, shape: type[T]) -> T:
     """The body as this struct. Refuses 400 what is no JSON, 413 what is too large, 422 naming the field."""
-    body = await _body(request)
+    return _parsed(await _body(request), shape)
+
+
+def _parsed(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         raise Refusal("invalid", _explain(error)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise Refusal("bad_request", f"the body is not JSON in UTF-8: {error}") from None
+    except RecursionError:
+        raise Refusal("bad_request", "the body is not JSON that we take: nested too deeply") from None
+
+
+async def read_or(request: Request, default: T) -> T:
+    """The same where the body may be left out."""
+    body = await _body(request)
+    return _parsed(body, type(default)) if body else default
 
 
 async def _body(request: Request) -> bytes:
@@ -125,7 +136,7 @@ def _explain(error: msgspec.ValidationError) -> str:
     if missing := re.search(r"missing required field `(.+?)`", what):
         field = f"{field}.{missing[1]}".lstrip(".")
         what = "is missing"
-    takes = TAKES.get(re.sub(r"\[.*", "", field.rpartition(".")[2]))
+    takes = TAKES.get(field.partition("[")[0].rpartition(".")[2])
     return f"{field or 'body'}: {f'takes {takes}' if takes else 'takes a JSON object'} ({what})"
 
 

@@ -32,6 +32,10 @@ class Guard:
     async def reporter(self, request: Request) -> tuple[Principal, Close | None]:
         """Who holds the token, and what is wrong with the login: a result is taken from an ended one too."""
         text = bearer(request)
-        if text is None:
-            await self._auth.authenticate(text)
-        return await self._auth.examine(text or "")
+        if text is None or self._auth.is_bootstrap(text):
+            principal, close = await self._auth.authenticate(text), None
+        else:
+            principal, close = await self._auth.examine(text)
+        if principal.role != "trader":
+            raise Refusal("forbidden", "for traders only")
+        return principal, close

@@ -12,7 +12,7 @@ from hub.funnel import funnel, is_settled
 from hub.polling import Polling
 from hub.routes import views
 from hub.routes.bodies import CancelOrder, NewOrder, OrderId, OrderResult, Target
-from hub.routes.envelope import answer, path_id, query_int, read
+from hub.routes.envelope import answer, path_id, query_int, read, read_or
 from hub.routes.guard import Guard
 from hub.store import Store
 from hub.store.records import Draft, OrderRow
@@ -61,7 +61,7 @@ class OrderRoutes:
     async def cancel(self, request: Request) -> Response:
         await self._guard.admin(request)
         order_id = path_id(request)
-        body = await read(request, CancelOrder) if await request.body() else CancelOrder()
+        body = await read_or(request, CancelOrder())
         await self._existing(order_id)
         if not await self._dispatch.cancel(order_id, body.reason):
             raise Refusal("conflict", f"order {order_id} is past its window or cancelled already")

@@ -22,7 +22,6 @@ from .records import Absent, AssignmentRow
 UNSENT: Final = '{"sent":false}'
 """`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""
 
-_OVERDUE: Final = msgspec.json.encode({"success": False, "message": OVERDUE, "data": None}).decode()
 
 
 class Assignments:
@@ -78,7 +77,12 @@ class Assignments:
         query = (
             update(rows)
             .where(rows.c.order_id.in_(order_ids), rows.c.outcome.is_(None))
-            .values(outcome="expired", execution_result=_OVERDUE)
+            .values(
+                execution_result=case(
+                    (rows.c.execution_result == UNSENT, _json(_OVERDUE | {"sent": False})), else_=_json(_OVERDUE)
+                ),
+                outcome="expired",
+            )
         )
         async with self._database.writing() as connection:
             return (await connection.execute(query)).rowcount
@@ -127,6 +131,10 @@ def _values(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def _json(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def _first(*times: int | None) -> int:
     return next(time for time in times if time is not None)
 
@@ -135,7 +143,7 @@ def _execution_result(delivery: Delivery) -> str | None:
     if delivery.outcome is None:
         return UNSENT if delivery.state is State.CLAIMED else None
     result = {"success": delivery.outcome == "success", "message": delivery.message, "data": delivery.data}
-    return msgspec.json.encode(result).decode()
+    return _json(result)
 
 
 def _assignment(row: Any) -> AssignmentRow:
@@ -158,6 +166,10 @@ def _owners(deliveries: Sequence[Delivery]) -> Any:
         rows.c.order_id.in_({delivery.order_id for delivery in deliveries}),
         rows.c.user_id.in_({delivery.user_id for delivery in deliveries}),
     )
+
+
+_OVERDUE: Final = _json({"success": False, "message": OVERDUE, "data": None})
+_OVERDUE_UNSENT: Final = _json({"success": False, "message": OVERDUE, "data": None, "sent": False})
 
 
 def _changes(new: Any) -> list[tuple[str, Any]]:
