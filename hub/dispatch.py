@@ -357,7 +357,7 @@ class Dispatch:
     async def _recheck(self, batch: list[Session]) -> None:
         """A login may have ended between its handshake and its hello."""
         try:
-            await self._recovery.recheck(batch)
+            await self._recovery.recheck_arrivals(batch)
         except Unavailable as error:
             self._bus.is_in_doubt = True
             log.warning("arrivals not rechecked yet", sessions=len(batch), error=str(error))

@@ -21,6 +21,9 @@ from hub.store.records import Account
 SETTLE_S: Final = 0.15
 """Longer than rows wait to be written: after it, what other processes handed out before the loss is in the rows."""
 
+ARRIVAL_MS: Final = 120_000
+"""Longer than a handshake and a hello can take together."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,6 +37,7 @@ class Recovery:
         self._registry = registry
         self._accounts = accounts
         self._restoring = asyncio.Lock()
+        self._changed_ms: dict[int, int] = {}
 
     async def restore_claims(self) -> None:
         """Makes the claims complete again. Raises Unavailable."""
@@ -69,9 +73,19 @@ class Recovery:
 
     async def recheck_user(self, user_id: int) -> None:
         """The same for one user, whose account was changed. Raises Unavailable."""
+        self._changed_ms[user_id] = now_ms()
         sessions = self._registry.of_user(user_id)
         if sessions:
             await self.recheck(sessions)
+
+    async def recheck_arrivals(self, sessions: list[Session]) -> None:
+        """Those whose account was changed while they connected: a login may end between handshake and hello."""
+        since = now_ms() - ARRIVAL_MS
+        for user_id in [user_id for user_id, at in self._changed_ms.items() if at < since]:
+            del self._changed_ms[user_id]
+        touched = [session for session in sessions if session.user_id in self._changed_ms]
+        if touched:
+            await self.recheck(touched)
 
     def _apply(self, session: Session, account: Account | None) -> None:
         close = fault(account, session.token_id, session.token_expire_ms, now_ms())

@@ -23,7 +23,6 @@ UNSENT: Final = '{"sent":false}'
 """`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""
 
 
-
 class Assignments:
     """The record of deliveries."""
 
@@ -78,9 +77,7 @@ class Assignments:
             update(rows)
             .where(rows.c.order_id.in_(order_ids), rows.c.outcome.is_(None))
             .values(
-                execution_result=case(
-                    (rows.c.execution_result == UNSENT, _json(_OVERDUE | {"sent": False})), else_=_json(_OVERDUE)
-                ),
+                execution_result=case((rows.c.execution_result == UNSENT, _OVERDUE_UNSENT), else_=_OVERDUE),
                 outcome="expired",
             )
         )
