@@ -21,6 +21,7 @@ from hub.claims import Claims
 from hub.config import Settings
 from hub.dispatch import Dispatch
 from hub.errors import Unavailable
+from hub.fanout import FanOut
 from hub.ledger import Ledger
 from hub.live import LiveOrders
 from hub.notices import Notices
@@ -69,9 +70,18 @@ class Hub:
             registry=self.registry,
             accounts=self.accounts,
         )
+        self.fan_out = FanOut(
+            store=self.store,
+            claims=self.claims,
+            registry=self.registry,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            mode=settings.claims,
+        )
         self.dispatch = Dispatch(
             store=self.store,
             claims=self.claims,
+            fan_out=self.fan_out,
             bus=self.bus,
             cache=OrderCache(self.redis),
             registry=self.registry,
@@ -81,7 +91,6 @@ class Hub:
             background=self.background,
             process=self.process,
             heartbeat_s=settings.heartbeat_s,
-            mode=settings.claims,
         )
         self.caretaker = Caretaker(
             store=self.store,

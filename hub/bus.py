@@ -70,7 +70,8 @@ class Bus:
         self._redis = redis
         self._reader = reader
         self._seen: EventId = (0, 0)
-        self._unseen_before: EventId | None = None
+        self._read = 0
+        self._added_before = 0
         self.is_in_doubt = True
 
     async def announce(self, event: Event) -> EventId:
@@ -83,7 +84,8 @@ class Bus:
 
     async def start(self) -> None:
         """From now on; what came before is for the database to tell. Raises Unavailable."""
-        self._seen = await self._last_generated()
+        self._seen, self._read = await self._position()
+        self._added_before = self._read
 
     async def read_forever(self, handle: Handler) -> None:
         """Hands every event to `handle`, in order; outlives Redis."""
@@ -97,19 +99,19 @@ class Bus:
                 await asyncio.sleep(_RETRY_S)
 
     async def find_gap(self) -> bool:
-        """Whether events were made that this process will never read (trimmed, or Redis emptied).
+        """Whether events were made that this process did not read: trimmed, or gone with Redis's data.
 
-        Asked once a second: what was unseen at the last call and still is will not come. Raises Unavailable.
+        Asked once a second. The stream counts all that were ever added to it; what had been added by the last call
+        and is not read by this one will not come. Raises Unavailable.
         """
-        last = await self._last_generated()
-        behind = last if last > self._seen else None
-        is_gap = behind is not None and self._unseen_before is not None and self._seen < self._unseen_before
-        self._unseen_before = behind
-        if is_gap and behind is not None:
-            self._seen = behind
+        last, added = await self._position()
+        is_gap = self._read < self._added_before or added < self._read
+        if is_gap:
+            self._read = added
         if last < self._seen:
-            # The stream began anew with a clock behind ours: its next ids would be under the one we wait for.
-            is_gap, self._seen = True, last
+            # The stream began anew under a clock behind the old one: its next ids would stay below what we wait for.
+            self._seen = last
+        self._added_before = added
         return is_gap
 
     async def _read_once(self, handle: Handler) -> None:
@@ -118,17 +120,19 @@ class Bus:
         for _stream, entries in answer or []:
             for entry_id, fields in entries:
                 self._seen = _event_id(entry_id)
+                self._read += 1
                 await handle(_decoder.decode(fields[b"event"]), self._seen)
 
-    async def _last_generated(self) -> EventId:
+    async def _position(self) -> tuple[EventId, int]:
+        """The last id that the stream has given, and how many entries it ever had (Redis 7 counts them)."""
         with guarded():
             try:
                 info = await self._redis.xinfo_stream(EVENTS)
             except ResponseError as error:
                 if "no such key" in str(error):
-                    return (0, 0)
+                    return (0, 0), 0
                 raise
-        return _event_id(info["last-generated-id"])
+        return _event_id(info["last-generated-id"]), int(info["entries-added"])
 
 
 def _event_id(written: bytes | str) -> EventId:

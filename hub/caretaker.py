@@ -23,6 +23,7 @@ from hub.recovery import Recovery
 from hub.redis import PROCESSES, guarded
 from hub.registry import Registry
 from hub.store import Store
+from hub.store.records import CANCELLED
 from protocol import closes
 
 TICK_S: Final = 1.0
@@ -102,11 +103,11 @@ class Caretaker:
             if session.closed is not None:
                 continue
             if session.heard_ms + self._silence_ms <= now:
-                session.close(closes.HEARTBEAT_LOST)
+                self._registry.close(session, closes.HEARTBEAT_LOST)
             elif session.token_expire_ms <= now:
-                session.close(closes.TOKEN_EXPIRED)
+                self._registry.close(session, closes.TOKEN_EXPIRED)
             elif session.account_expire_ms is not None and session.account_expire_ms <= now:
-                session.close(closes.ACCOUNT_EXPIRED)
+                self._registry.close(session, closes.ACCOUNT_EXPIRED)
                 expired.append(session.user_id)
         if expired:
             await self._store.users.note_expired(expired, now)
@@ -117,6 +118,15 @@ class Caretaker:
         for row in rows:
             self._dispatch.learn(row)
         self.has_loaded = True
+        await self._notice_cancels({row.order.id for row in rows})
+
+    async def _notice_cancels(self, live_ids: set[int]) -> None:
+        """An order that is open here but not live in the database was cancelled, and the doorbell did not ring."""
+        doubtful = [live.order.id for live in self._live.open(now_ms()) if live.order.id not in live_ids]
+        if doubtful:
+            for order_id, row in (await self._store.orders.get_many(doubtful)).items():
+                if row.status == CANCELLED:
+                    self._dispatch.heard_cancel(order_id, "cancelled by the admin")
 
     async def _sweep(self) -> None:
         now = now_ms()

@@ -19,7 +19,6 @@ NEW: Final = ord("1")
 OURS: Final = ord("2")
 
 _SCRIPT: Final = Path(__file__).with_name("claim.lua").read_text()
-_RELEASE: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class Incomplete(Exception):
@@ -32,7 +31,6 @@ class Claims:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._claim = redis.register_script(_SCRIPT)
-        self._release = redis.register_script(_RELEASE)
 
     async def claim(self, order_id: int, valid_duration: int, users: str, devices: str) -> bytes:
         """Claims one order for a chunk: ids and devices joined by commas, in the same order.
@@ -48,11 +46,6 @@ class Claims:
                     raise Incomplete from None
                 raise
         return flags
-
-    async def release(self, order_id: int, user_id: int, device_id: str) -> None:
-        """Gives up a claim that this caller made and did not hand out. Raises Unavailable."""
-        with guarded():
-            await self._release(keys=[claim_key(order_id, user_id)], args=[device_id])
 
     async def owner(self, order_id: int, user_id: int) -> str | None:
         """The device that has the claim. Raises Unavailable."""

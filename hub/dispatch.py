@@ -1,41 +1,38 @@
 """THE STORY: the life of an order at the hub, from top to bottom.
 
-publish: validated draft -> committed -> doorbell. fan_out: claim chunk by chunk, hand out, record behind.
+publish: validated draft -> committed -> doorbell. fan_out: claim, hand out, record behind (how: `hub.fanout`).
 receive: what agents say of it. catch_up: whoever comes later, within the window. cancel: what is not submitted
 yet will not be. Shells (socket, routes) call it; the decisions stand in `hub.delivery` and `claim.lua`.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 
 from hub import metrics
 from hub.background import Background
 from hub.bus import Bus, EventId, Joined, OrderCancelled, OrderPublished
-from hub.claims import NEW, OURS, Claims, Incomplete
+from hub.claims import Claims
 from hub.clock import now_ms
-from hub.delivery import Delivery, Reported, State
+from hub.delivery import Reported
 from hub.errors import Unavailable
-from hub.ledger import ChunkSent, Ledger, Verdict
+from hub.fanout import FanOut
+from hub.ledger import Ledger, Verdict
 from hub.live import LiveOrder, LiveOrders
 from hub.order_cache import OrderCache
-from hub.outbox import frame_of
 from hub.recovery import Recovery
 from hub.registry import CHUNK, Group, Registry, Session
 from hub.store import Store
 from hub.store.records import Draft, OrderRow
 from protocol import closes
-from protocol.codec import encode
+from protocol.closes import Close
 from protocol.messages import (
     Ack,
     Cancel,
     Error,
     Halted,
     Hello,
-    OrderMessage,
     Recorded,
     Result,
     Time,
@@ -44,10 +41,7 @@ from protocol.messages import (
     Welcome,
 )
 
-IN_FLIGHT: Final = 2
-"""Chunks whose claims are under way at once: one at Redis while another's frames are written."""
 DOORBELL_S: Final = 1.0
-_RETRY_S: Final = 0.1
 _REPORTED_LATEST_MS: Final = 90_000_000
 
 _ERRORS: Final[dict[Verdict, Error]] = {
@@ -66,6 +60,7 @@ class Dispatch:
         *,
         store: Store,
         claims: Claims,
+        fan_out: FanOut,
         bus: Bus,
         cache: OrderCache,
         registry: Registry,
@@ -75,10 +70,10 @@ class Dispatch:
         background: Background,
         process: str,
         heartbeat_s: int,
-        mode: Literal["fast", "strict"],
     ) -> None:
         self._store = store
         self._claims = claims
+        self._fan_out = fan_out
         self._bus = bus
         self._cache = cache
         self._registry = registry
@@ -88,7 +83,6 @@ class Dispatch:
         self._background = background
         self._process = process
         self._heartbeat_s = heartbeat_s
-        self._is_strict = mode == "strict"
         self._joined: list[Session] = []
         self._someone_joined = asyncio.Event()
 
@@ -132,109 +126,7 @@ class Dispatch:
 
     async def fan_out(self, live: LiveOrder) -> None:
         """Hands the order to everyone who is connected here and eligible."""
-        await self._deliver(live, self._registry.groups())
-
-    async def _deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
-        """Claims group by group, the next claims in flight while this group's frames are written."""
-        live.sent_ms = sent_ms = now_ms()
-        text = encode(OrderMessage(live.order, sent_ms))
-        frame = frame_of(text)
-        ahead: deque[tuple[Group, asyncio.Task[bytes]]] = deque()
-        for group in groups:
-            eligible = self._eligible(live, group, sent_ms)
-            if eligible.sessions:
-                ahead.append((eligible, asyncio.create_task(self._claim(live, eligible))))
-            if len(ahead) >= IN_FLIGHT:
-                await self._hand_out(live, *ahead.popleft(), text, frame)
-        while ahead:
-            await self._hand_out(live, *ahead.popleft(), text, frame)
-
-    def _eligible(self, live: LiveOrder, group: Group, at_ms: int) -> Group:
-        """The group itself nearly always; a smaller one where someone has it, runs out, or is not meant."""
-        if live.targets is None and group.ends_ms > at_ms and live.sent.isdisjoint(group.sessions):
-            return group
-        return Group(
-            [
-                session
-                for session in group.sessions
-                if session not in live.sent and session.ends_ms > at_ms and live.is_meant_for(session.user_id)
-            ]
-        )
-
-    async def _claim(self, live: LiveOrder, group: Group) -> bytes:
-        """A flag a session; empty when the window ended before Redis answered."""
-        while live.may_go_out(now_ms()):
-            try:
-                if not self._ledger.is_full:
-                    return await self._claims.claim(
-                        live.order.id, live.order.valid_duration, group.users, group.devices
-                    )
-            except Incomplete:
-                await self._recovery.restore_claims()
-                continue
-            except Unavailable as error:
-                log.warning("claims wait", order_id=live.order.id, error=str(error))
-            await asyncio.sleep(_RETRY_S)
-        return b""
-
-    async def _hand_out(
-        self, live: LiveOrder, group: Group, claiming: asyncio.Task[bytes], text: bytes, frame: bytes
-    ) -> None:
-        """Writes the frame to every session that has the claim, and records it."""
-        flags = await claiming
-        _count_claims(flags)
-        wanted = await self._wanted(live, group, flags)
-        if self._is_strict and wanted:
-            wanted = await self._commit_first(live, wanted)
-        at_ms = now_ms()
-        if not live.may_go_out(at_ms):
-            unsent = {session.user_id for session in wanted}
-        else:
-            live.sent.update(wanted)
-            unsent = _write(wanted, text, frame)
-            metrics.PUBLISH_TO_SENT.observe((now_ms() - live.order.created_ms) / 1_000)
-        if wanted:
-            metrics.SENT.inc(len(wanted) - len(unsent))
-            metrics.UNSENT.inc(len(unsent))
-            claims = [(session.user_id, session.device_id) for session in wanted]
-            self._ledger.sent(ChunkSent(live.order.id, at_ms, claims, frozenset(unsent)))
-
-    async def _wanted(self, live: LiveOrder, group: Group, flags: bytes) -> list[Session]:
-        """Who gets the frame: those claimed now, and those whose device has the claim but not the order."""
-        if flags.count(NEW) == len(group.sessions) and live.sent.isdisjoint(group.sessions):
-            return group.sessions
-        flagged = [pair for pair in zip(group.sessions, flags, strict=False) if pair[0] not in live.sent]
-        again = {session for session, flag in flagged if flag == OURS and live.order.id not in session.have}
-        acked = await self._acked(live, again) if again else set()
-        # Asking took a moment: another delivery may have been quicker.
-        return [
-            session
-            for session, flag in flagged
-            if (flag == NEW or (session in again and session.user_id not in acked)) and session not in live.sent
-        ]
-
-    async def _acked(self, live: LiveOrder, sessions: Iterable[Session]) -> set[int]:
-        """Whose device has the order on disk already; when the database is away they get it twice, which is harmless
-        to a journal."""
-        asked = [session.user_id for session in sessions if session.user_id not in live.acked]
-        try:
-            return live.acked | await self._store.assignments.acked_among(live.order.id, asked)
-        except Unavailable:
-            return live.acked
-
-    async def _commit_first(self, live: LiveOrder, wanted: list[Session]) -> list[Session]:
-        """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
-        at_ms = now_ms()
-        rows = [Delivery(live.order.id, session.user_id, State.CLAIMED, session.device_id, at_ms) for session in wanted]
-        while live.may_go_out(now_ms()):
-            try:
-                ours = await self._ledger.commit(rows)
-            except Unavailable as error:
-                log.warning("rows wait for the database", order_id=live.order.id, error=str(error))
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return [session for session in wanted if (live.order.id, session.user_id) in ours]
-        return []
+        await self._fan_out.deliver(live, self._registry.groups())
 
     # what agents say
 
@@ -337,6 +229,10 @@ class Dispatch:
             account_expire_ms=session.account_expire_ms,
         )
 
+    def end(self, session: Session, close: Close, reason: str = "") -> None:
+        """The hub ends a connection."""
+        self._registry.close(session, close, reason)
+
     def leave(self, session: Session) -> None:
         """A connection has ended. What it was sent and did not acknowledge is sent again when its device returns."""
         self._registry.leave(session)
@@ -352,7 +248,7 @@ class Dispatch:
             await self._recheck(batch)
             await self.announce_joined(batch)
             for live in self._live.open(now_ms()):
-                await self._deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
+                await self._fan_out.deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
 
     async def _recheck(self, batch: list[Session]) -> None:
         """A login may have ended between its handshake and its hello."""
@@ -381,7 +277,7 @@ class Dispatch:
             session = self._registry.get(user_id)
             # Not announced yet means that ours is the newer one: its own event will come after this one.
             if session is not None and session.announced is not None and session.announced < event_id:
-                session.close(closes.SESSION_REPLACED)
+                self._registry.close(session, closes.SESSION_REPLACED)
 
     # cancel
 
@@ -406,23 +302,6 @@ class Dispatch:
         for session in self._registry:
             if session in live.sent or order_id in session.have:
                 session.say(Cancel(order_id, reason))
-
-
-def _write(wanted: list[Session], text: bytes, frame: bytes) -> set[int]:
-    """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids."""
-    unsent: set[int] = set()
-    for session in wanted:
-        if session.closed is not None:
-            unsent.add(session.user_id)
-        elif not session.outbox.offer(text, frame):
-            unsent.add(session.user_id)
-            session.close(closes.SLOW_CONSUMER)
-    return unsent
-
-
-def _count_claims(flags: bytes) -> None:
-    for result, flag in (("new", b"1"), ("own", b"2"), ("other", b"0")):
-        metrics.CLAIMS.labels(result).inc(flags.count(flag))
 
 
 def _plausible(at_ms: int, now: int) -> int:

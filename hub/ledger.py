@@ -111,6 +111,11 @@ class Ledger:
             await self._note_assigned({delivery.order_id for delivery in deliveries})
             return await self._store.assignments.record(deliveries, confirm=deliveries)
 
+    async def insert(self, delivery: Delivery) -> bool:
+        """Writes this row now, if the user has none of this order. Raises Unavailable."""
+        await self._note_assigned({delivery.order_id})
+        return await self._store.assignments.insert(delivery)
+
     async def write_forever(self) -> None:
         """Commits what comes in, in batches; outlives the database."""
         failures = 0

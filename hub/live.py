@@ -23,6 +23,7 @@ class LiveOrder:
     sent_ms: int | None = None
     sent: set[Session] = field(default_factory=set)
     acked: set[int] = field(default_factory=set)
+    pulled: set[int] = field(default_factory=set)
     sweeps: int = 0
 
     def may_go_out(self, now_ms: int) -> bool:

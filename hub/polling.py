@@ -6,11 +6,11 @@ order is answered, so a user who polls and is pushed to still gets each order on
 
 from hub import metrics
 from hub.auth import Principal, Token
-from hub.claims import NEW, Claims, Incomplete
+from hub.claims import NEW, OURS, Claims, Incomplete
 from hub.clock import now_ms
 from hub.delivery import Delivery, Reported, State, takes_reports
 from hub.dispatch import Dispatch
-from hub.errors import Refusal, Unavailable
+from hub.errors import Refusal
 from hub.ledger import Ledger
 from hub.live import LiveOrder, LiveOrders
 from hub.recovery import Recovery
@@ -96,21 +96,22 @@ class Polling:
             raise Refusal("conflict", "order_id: another device of this user has the order")
 
     async def _take(self, live: LiveOrder, token: Token) -> bool:
-        """Claims the order for this user's polling and commits the row; False when somebody has it."""
+        """Claims the order for this user's polling; True for the one call that then wrote the row.
+
+        A claim that is ours already was made by a pull whose answer or row was lost: the unique row decides
+        whether the order was handed out.
+        """
         device_id = polling_device(token)
-        if not await self._claim(live, token, device_id):
+        if token.user_id in live.pulled or not await self._claim(live, token, device_id):
             return False
         at_ms = now_ms()
         row = Delivery(live.order.id, token.user_id, State.ACKED, device_id, claimed_ms=at_ms, acked_ms=at_ms)
-        try:
-            is_ours = bool(await self._ledger.commit([row]))
-        except Unavailable:
-            # Not handed out, so it may be claimed again: by the next pull, or by an agent.
-            await self._claims.release(live.order.id, token.user_id, device_id)
-            raise
-        return is_ours and live.may_go_out(now_ms())
+        is_first = await self._ledger.insert(row)
+        live.pulled.add(token.user_id)
+        return is_first and live.may_go_out(now_ms())
 
     async def _claim(self, live: LiveOrder, token: Token, device_id: str) -> bool:
+        """Whether the order is this user's polling's. Raises Unavailable."""
         while True:
             try:
                 flags = await self._claims.claim(
@@ -119,7 +120,7 @@ class Polling:
             except Incomplete:
                 await self._recovery.restore_claims()
             else:
-                return flags[0] == NEW
+                return flags[0] in (NEW, OURS)
 
 
 def polling_device(token: Token) -> str:

@@ -90,7 +90,7 @@ class Recovery:
     def _apply(self, session: Session, account: Account | None) -> None:
         close = fault(account, session.token_id, session.token_expire_ms, now_ms())
         if close is not None:
-            session.close(close)
+            self._registry.close(session, close)
         elif account is not None and session.account_expire_ms != account.expire_ms:
             session.account_expire_ms = account.expire_ms
             self._registry.changed(session)

@@ -189,6 +189,11 @@ class Registry:
         self._by_user[session.user_id] = (session, chunk)
         return replaced
 
+    def close(self, session: Session, close: Close, reason: str = "") -> None:
+        """Ends the session. It takes part in nothing from now on, however long its peer takes to go."""
+        self.leave(session)
+        session.close(close, reason)
+
     def leave(self, session: Session) -> bool:
         """Lets the session go; False when it was gone or replaced already."""
         self._arriving.discard(session)

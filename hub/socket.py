@@ -100,7 +100,7 @@ class _Connection:
             async with asyncio.timeout(timeout_s):
                 text = await self._next_text()
         except TimeoutError:
-            self._session.close(closes.HELLO_TIMEOUT)
+            self._dispatch.end(self._session, closes.HELLO_TIMEOUT)
             return False
         if text is None:
             return False
@@ -144,7 +144,7 @@ class _Connection:
     def _complain(self, error: RemoteProtocolError) -> None:
         log.info("protocol broken", user_id=self._session.user_id, error=str(error))
         self._session.say(Error(error.close.name, str(error)[:500]))
-        self._session.close(error.close, str(error))
+        self._dispatch.end(self._session, error.close, str(error))
 
 
 def _session(socket: WebSocket, principal: Principal, conversation: Conversation[ToHub], outbox: Outbox) -> Session:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import and_, case, func, literal_column, select, update
+from sqlalchemy import and_, case, func, insert, literal_column, select, update
 from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import Insert
 
 from hub.delivery import OVERDUE, PROVISIONAL, Delivery, State
@@ -48,6 +49,15 @@ class Assignments:
             for delivery in confirm
             if owner_of.get((delivery.order_id, delivery.user_id)) == delivery.device_id
         }
+
+    async def insert(self, delivery: Delivery) -> bool:
+        """The row, if this user has none of this order yet: of many who try one gets True. Committed then."""
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(insert(rows).values(_values(delivery)))
+        except IntegrityError:
+            return False
+        return True
 
     async def owners(self, order_ids: Iterable[int]) -> list[tuple[int, int, str]]:
         """(order id, user id, device id) of every row of these orders."""
