@@ -45,8 +45,7 @@ class OrderRoutes:
     async def show(self, request: Request) -> Response:
         await self._guard.admin(request)
         row = await self._existing(path_id(request))
-        assignments = await self._store.assignments.of_order(row.order.id)
-        absent = await self._store.assignments.unclaimed(row.order.id, row.targets, row.order.created_ms)
+        assignments, absent = await self._store.assignments.of_order(row.order.id, row.targets, row.order.created_ms)
         is_open = row.is_live and is_in_window(row.order, now_ms())
         counts = funnel(assignments, absent, is_open)
         return answer(

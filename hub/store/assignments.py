@@ -4,6 +4,7 @@ The invariant is the unique row (order, user): a row belongs to the device that 
 from any other device changes nothing in it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
@@ -100,29 +101,27 @@ class Assignments:
         async with self._database.reading() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def of_order(self, order_id: int) -> list[AssignmentRow]:
-        """Every user's row of one order, by the time of assignment."""
+    async def of_order(
+        self, order_id: int, targets: tuple[int, ...] | None, created_ms: int
+    ) -> tuple[list[AssignmentRow], list[Absent]]:
+        """Every user's row of one order, by the time of assignment; and the targeted traders who have none.
+
+        One statement, so that nobody is counted twice or missed while rows are being written.
+        """
+        meant = users.c.id.in_(targets) if targets is not None else users.c.created_at <= created_ms
         query = (
-            select(rows, users.c.username)
-            .join(users, users.c.id == rows.c.user_id)
-            .where(rows.c.order_id == order_id)
+            select(users.c.username, users.c.status, users.c.expire_at, rows)
+            .outerjoin(rows, and_(rows.c.user_id == users.c.id, rows.c.order_id == order_id))
+            .where(and_(users.c.role == "trader", meant) | rows.c.id.is_not(None))
             .order_by(rows.c.assigned_at, rows.c.id)
         )
         async with self._database.reading() as connection:
-            return [_assignment(row) for row in await connection.execute(query)]
-
-    async def unclaimed(self, order_id: int, targets: tuple[int, ...] | None, created_ms: int) -> list[Absent]:
-        """The targeted traders without a row, counted by their accounts' state."""
-        taken = select(rows.c.user_id).where(rows.c.order_id == order_id)
-        meant = users.c.id.in_(targets) if targets is not None else users.c.created_at <= created_ms
-        expired = case((users.c.expire_at <= created_ms, 1), else_=0).label("expired")
-        query = (
-            select(users.c.status, expired, func.count().label("users"))
-            .where(users.c.role == "trader", meant, users.c.id.not_in(taken))
-            .group_by(users.c.status, expired)
+            found = list(await connection.execute(query))
+        missing = Counter(
+            (row.status, row.expire_at is not None and row.expire_at <= created_ms) for row in found if row.id is None
         )
-        async with self._database.reading() as connection:
-            return [Absent(row.status, bool(row.expired), row.users) for row in await connection.execute(query)]
+        absent = [Absent(status, was_expired, count) for (status, was_expired), count in missing.items()]
+        return [_assignment(row) for row in found if row.id is not None], absent
 
 
 def _values(delivery: Delivery) -> dict[str, Any]:
