@@ -56,6 +56,10 @@ class FanOut:
 
     async def deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
         """Claims group by group, the next claims in flight while this group's frames are written."""
+        with self._ledger.held():
+            await self._deliver(live, groups)
+
+    async def _deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
         live.sent_ms = sent_ms = now_ms()
         text = encode(OrderMessage(live.order, sent_ms))
         frame = frame_of(text)

@@ -6,7 +6,8 @@ committed or refused; while the database is away facts wait, merged a row each, 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub import metrics
 from hub.clock import now_ms
-from hub.delivery import Acked, Claimed, Delivery, Lost, NotOwner, Reported, Sent, State, apply
+from hub.delivery import Acked, Delivery, Lost, NotOwner, Reported, Sent, State, apply, handed_out
 from hub.errors import Unavailable
 from hub.store import Store
 
@@ -25,6 +26,7 @@ Answer = Callable[[Verdict], None]
 BATCH_ROWS: Final = 5_000
 PENDING_ROWS: Final = 200_000
 GATHER_S: Final = 0.02
+HELD_S: Final = 0.5
 _RETRY_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,9 @@ class Ledger:
         self._rows_queued = 0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._fan_outs = 0
         self._assigned: set[int] = set()
         self._known_orders: set[int] = set()
 
@@ -76,6 +81,18 @@ class Ledger:
     def is_full(self) -> bool:
         """Whether so much waits for the database that new claims should wait too."""
         return self.depth > PENDING_ROWS
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While frames go out, rows wait: the order must reach everyone before it is written who has it."""
+        self._fan_outs += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._fan_outs -= 1
+            if not self._fan_outs:
+                self._calm.set()
 
     def know_order(self, order_id: int) -> None:
         """The order is in the database: facts about it need no look-up."""
@@ -123,6 +140,7 @@ class Ledger:
             await self._wake.wait()
             # Facts come in bursts: a moment's patience makes one statement of a thousand acks.
             await asyncio.sleep(GATHER_S if not failures else _RETRY_S[min(failures, len(_RETRY_S)) - 1])
+            await self._wait_for_calm()
             try:
                 await self.flush()
             except Unavailable as error:
@@ -131,6 +149,14 @@ class Ledger:
                     log.warning("rows wait for the database", rows=self.depth, error=str(error))
             else:
                 failures = 0
+
+    async def _wait_for_calm(self) -> None:
+        """Until no fan-out is under way, but never long: a store that hangs must not hold the record back."""
+        try:
+            async with asyncio.timeout(HELD_S):
+                await self._calm.wait()
+        except TimeoutError:
+            log.info("rows are written while orders go out", rows=self.depth)
 
     async def flush(self) -> None:
         """Commits everything that has come in. Raises Unavailable, and keeps it."""
@@ -164,10 +190,12 @@ class Ledger:
         deliveries = self._batch.deliveries
         for user_id, device_id in chunk.claims:
             key = (chunk.order_id, user_id)
+            was_sent = user_id not in chunk.unsent
             known = deliveries.get(key)
             if known is None:
-                known = apply(Delivery(*key), Claimed(device_id, chunk.at_ms))
-            deliveries[key] = apply(known, Lost() if user_id in chunk.unsent else Sent())
+                deliveries[key] = handed_out(*key, device_id, chunk.at_ms, was_sent)
+            else:
+                deliveries[key] = apply(known, Sent() if was_sent else Lost())
 
     def _gather_fact(self, fact: _Fact) -> None:
         self._rows_queued -= 1

@@ -1,4 +1,4 @@
-"""Where a session's frames go: the plain way through ASGI, or straight to the transport. Never waits for a peer.
+"""Where a session's frames go. Here the plain way, through ASGI; the fast one is in `hub.wire`. Never waits for a peer.
 
 An adapter for `hub.registry`'s sessions; `hub.socket` chooses. The invariant: `offer` returns at once, and says no
 when the peer has not read what it was sent before; the caller then closes.
@@ -31,38 +31,6 @@ class Outbox(Protocol):
 
     def abort(self) -> None:
         """Drops the connection and what waits in it."""
-
-
-class Transport(Protocol):
-    """What the fast way needs of an asyncio transport."""
-
-    def write(self, data: bytes) -> None: ...
-    def get_write_buffer_size(self) -> int: ...
-    def is_closing(self) -> bool: ...
-    def abort(self) -> None: ...
-
-
-class TransportOutbox:
-    """The fast way: the prepared frame goes to the transport as it is."""
-
-    __slots__ = ("_send", "_transport")
-
-    def __init__(self, send: Send, transport: Transport) -> None:
-        self._send = send
-        self._transport = transport
-
-    def offer(self, text: bytes, frame: bytes) -> bool:
-        transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size() > OUTBOX_BYTES:
-            return False
-        transport.write(frame)
-        return True
-
-    async def close(self, code: int, reason: str) -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
-
-    def abort(self) -> None:
-        self._transport.abort()
 
 
 class QueueOutbox:

@@ -18,7 +18,7 @@ from hub.standing import fault
 from hub.store import Store
 from hub.store.records import Account
 
-SETTLE_S: Final = 0.15
+SETTLE_S: Final = 0.65
 """Longer than rows wait to be written: after it, what other processes handed out before the loss is in the rows."""
 
 ARRIVAL_MS: Final = 120_000

@@ -14,10 +14,10 @@ from hub.auth import Auth, Principal
 from hub.clock import now_ms
 from hub.dispatch import Dispatch
 from hub.errors import Refusal, Unavailable
-from hub.outbox import Outbox, QueueOutbox, TransportOutbox
+from hub.outbox import Outbox, QueueOutbox
 from hub.registry import Session
 from hub.routes.envelope import bearer, refused, unavailable
-from hub.wire import EXTENSION, Wire
+from hub.wire import EXTENSION, Wire, WireOutbox
 from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
@@ -167,7 +167,7 @@ def _session(socket: WebSocket, principal: Principal, conversation: Conversation
 def _outbox(socket: WebSocket, wire: Wire | None) -> Outbox:
     """The fast way where the server lends us its transport, the plain one anywhere else."""
     if wire is not None:
-        return TransportOutbox(socket.send, wire.transport)
+        return WireOutbox(socket.send, wire)
     connection = asyncio.current_task()
     if connection is None:
         raise TypeError("a connection is served by a task")

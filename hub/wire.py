@@ -1,23 +1,27 @@
 """The fast way in and out of a connection: uvicorn's WebSocket protocol, with its transport lent to the hub.
 
 Why: sending one prepared frame through ASGI costs twice the socket's own price, and each incoming text costs a queue,
-a task switch and a paused transport. Measured in `hub/docs/performance.md`. What is done about it is all in
-this module: the ASGI scope carries a `Wire`, through which frames are written to the transport as they are and texts
-are heard where they are parsed. Handshake, control frames, fragments and closing stay uvicorn's.
+a task switch and a paused transport. uvloop's `transport.write` only notes the frame and writes at the end of the
+loop's turn, which costs half as much again as the system call. Measured in `hub/docs/performance.md`. What is done
+about it is all in this module: the ASGI scope carries a `Wire`, through which a frame goes to the socket at once if
+nothing waits before it, and texts are heard where they are parsed. Handshake, control frames, fragments and closing
+stay uvicorn's.
 
-`hub.socket` looks for the `Wire` and does without it anywhere else. The invariant: ASGI stays true; a connection whose
-wire is not used behaves as uvicorn's own.
+`hub.socket` looks for the `Wire` and does without it anywhere else. The invariants: ASGI stays true, a connection
+whose wire is not used behaves as uvicorn's own; and a frame never overtakes what waits in the transport.
 """
 
+import os
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
+from starlette.types import Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from hub.outbox import Transport
+from hub.outbox import OUTBOX_BYTES
 from protocol import closes
 
 EXTENSION: Final = "hub.wire"
@@ -25,14 +29,72 @@ RECONNECTS_A_SECOND: Final = 1_000
 """What is asked of the agents of a hub that restarts: to come back spread out so thin."""
 
 
+class Transport(Protocol):
+    """What the fast way needs of an asyncio transport."""
+
+    def write(self, data: bytes | memoryview) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def abort(self) -> None: ...
+    def get_extra_info(self, name: str) -> object: ...
+
+
 class Wire:
     """One connection's transport, and who hears its texts."""
 
-    __slots__ = ("hear", "transport")
+    __slots__ = ("_descriptor", "hear", "transport")
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.hear: Callable[[bytes], None] | None = None
+        self._descriptor = _descriptor(transport)
+
+    def write(self, frame: bytes) -> bool:
+        """The frame to the socket, or behind what waits for it; False when too much waits, or the peer is gone.
+
+        No other code runs between the look at the transport and the system call, so the descriptor is still the
+        connection's: a transport that is closing says so before the loop closes its descriptor.
+        """
+        transport = self.transport
+        if transport.is_closing():
+            return False
+        if self._descriptor is None or transport.get_write_buffer_size():
+            return self._write_behind(frame)
+        try:
+            written = os.write(self._descriptor, frame)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            # The peer has gone; the transport learns it from the loop and ends the connection.
+            return False
+        if written < len(frame):
+            transport.write(memoryview(frame)[written:])
+        return True
+
+    def _write_behind(self, frame: bytes) -> bool:
+        if self.transport.get_write_buffer_size() > OUTBOX_BYTES:
+            return False
+        self.transport.write(frame)
+        return True
+
+
+class WireOutbox:
+    """A session's outbox over its wire."""
+
+    __slots__ = ("_send", "_wire")
+
+    def __init__(self, send: Send, wire: Wire) -> None:
+        self._send = send
+        self._wire = wire
+
+    def offer(self, text: bytes, frame: bytes) -> bool:
+        return self._wire.write(frame)
+
+    async def close(self, code: int, reason: str) -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    def abort(self) -> None:
+        self._wire.transport.abort()
 
 
 class WireProtocol(WebSocketsSansIOProtocol):
@@ -67,3 +129,11 @@ class WireProtocol(WebSocketsSansIOProtocol):
         self.conn.send_close(close.code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
+
+
+def _descriptor(transport: Transport) -> int | None:
+    """The socket's descriptor; None under TLS, where only the transport may write."""
+    socket = transport.get_extra_info("socket")
+    if socket is None or transport.get_extra_info("ssl_object") is not None:
+        return None
+    return socket.fileno()  # type: ignore[attr-defined, no-any-return]
