@@ -32,12 +32,17 @@ class Claims:
         self._redis = redis
         self._claim = redis.register_script(_SCRIPT)
 
-    async def claim(self, order_id: int, valid_duration: int, users: str, devices: str) -> bytes:
+    async def claim(self, order_id: int, valid_duration: int, users: bytes, devices: bytes) -> bytes:
         """Claims one order for a chunk: ids and devices joined by commas, in the same order.
 
         Returns a flag a user: NEW, OURS (this device had it) or another's. Raises Incomplete, Unavailable.
         """
-        arguments: list[str | int] = [claim_prefix(order_id), valid_duration + KEPT_AFTER_WINDOW_S, users, devices]
+        arguments: list[str | int | bytes] = [
+            claim_prefix(order_id),
+            valid_duration + KEPT_AFTER_WINDOW_S,
+            users,
+            devices,
+        ]
         with guarded():
             try:
                 flags: bytes = await self._claim(keys=[CLAIMS_COMPLETE], args=arguments)

@@ -15,7 +15,7 @@ import structlog
 from hub import metrics
 from hub.claims import NEW, OURS, Claims, Incomplete
 from hub.clock import now_ms
-from hub.delivery import Delivery, State
+from hub.delivery import handed_out
 from hub.errors import Unavailable
 from hub.ledger import ChunkSent, Ledger
 from hub.live import LiveOrder
@@ -27,8 +27,8 @@ from protocol import closes
 from protocol.codec import encode
 from protocol.messages import OrderMessage
 
-IN_FLIGHT: Final = 2
-"""Chunks whose claims are under way at once: one at Redis while another's frames are written."""
+IN_FLIGHT: Final = 4
+"""Chunks whose claims are under way at once: some at Redis while another's frames are written."""
 _RETRY_S: Final = 0.1
 
 log = structlog.get_logger(__name__)
@@ -74,15 +74,11 @@ class FanOut:
             await self._hand_out(live, *ahead.popleft(), text, frame)
 
     def _eligible(self, live: LiveOrder, group: Group, at_ms: int) -> Group:
-        """The group itself nearly always; a smaller one where someone has it, runs out, or is not meant."""
-        if live.targets is None and group.ends_ms > at_ms and live.sent.isdisjoint(group.sessions):
+        """The group itself nearly always; a smaller one where someone runs out, or is not meant."""
+        if live.targets is None and group.ends_ms > at_ms:
             return group
         return Group(
-            [
-                session
-                for session in group.sessions
-                if session not in live.sent and session.ends_ms > at_ms and live.is_meant_for(session.user_id)
-            ]
+            [session for session in group.sessions if session.ends_ms > at_ms and live.is_meant_for(session.user_id)]
         )
 
     async def _claim(self, live: LiveOrder, group: Group) -> bytes:
@@ -108,34 +104,32 @@ class FanOut:
         flags = await claiming
         _count_claims(flags)
         wanted = await self._wanted(live, group, flags)
-        if self._is_strict and wanted:
+        if self._is_strict and wanted.sessions:
             wanted = await self._commit_first(live, wanted)
+        if not wanted.sessions:
+            return
         at_ms = now_ms()
-        if not live.may_go_out(at_ms):
-            unsent = {session.user_id for session in wanted}
-        else:
-            live.sent.update(wanted)
-            unsent = self._write(wanted, text, frame)
-            metrics.PUBLISH_TO_SENT.observe((now_ms() - live.order.created_ms) / 1_000)
-        if wanted:
-            metrics.SENT.inc(len(wanted) - len(unsent))
-            metrics.UNSENT.inc(len(unsent))
-            claims = [(session.user_id, session.device_id) for session in wanted]
-            self._ledger.sent(ChunkSent(live.order.id, at_ms, claims, frozenset(unsent)))
+        unsent = self._write(live, wanted, text, frame) if live.may_go_out(at_ms) else _ids(wanted.sessions)
+        self._ledger.sent(ChunkSent(live.order.id, at_ms, wanted.sessions, unsent))
+        metrics.PUBLISH_TO_SENT.observe((at_ms - live.order.created_ms) / 1_000)
+        metrics.SENT.inc(len(wanted.sessions) - len(unsent))
+        metrics.UNSENT.inc(len(unsent))
 
-    async def _wanted(self, live: LiveOrder, group: Group, flags: bytes) -> list[Session]:
+    async def _wanted(self, live: LiveOrder, group: Group, flags: bytes) -> Group:
         """Who gets the frame: those claimed now, and those whose device has the claim but not the order."""
         if flags.count(NEW) == len(group.sessions) and live.sent.isdisjoint(group.sessions):
-            return group.sessions
+            return group
         flagged = [pair for pair in zip(group.sessions, flags, strict=False) if pair[0] not in live.sent]
         again = {session for session, flag in flagged if flag == OURS and live.order.id not in session.have}
         acked = await self._acked(live, again) if again else set()
         # Asking took a moment: another delivery may have been quicker.
-        return [
-            session
-            for session, flag in flagged
-            if (flag == NEW or (session in again and session.user_id not in acked)) and session not in live.sent
-        ]
+        return Group(
+            [
+                session
+                for session, flag in flagged
+                if (flag == NEW or (session in again and session.user_id not in acked)) and session not in live.sent
+            ]
+        )
 
     async def _acked(self, live: LiveOrder, sessions: Iterable[Session]) -> set[int]:
         """Whose device has the order on disk already; when the database is away they get it twice, which is harmless
@@ -146,10 +140,10 @@ class FanOut:
         except Unavailable:
             return live.acked
 
-    async def _commit_first(self, live: LiveOrder, wanted: list[Session]) -> list[Session]:
+    async def _commit_first(self, live: LiveOrder, wanted: Group) -> Group:
         """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
         at_ms = now_ms()
-        rows = [Delivery(live.order.id, session.user_id, State.CLAIMED, session.device_id, at_ms) for session in wanted]
+        rows = [handed_out(live.order.id, who.user_id, who.device_id, at_ms, was_sent=False) for who in wanted.sessions]
         while live.may_go_out(now_ms()):
             try:
                 ours = await self._ledger.commit(rows)
@@ -157,19 +151,24 @@ class FanOut:
                 log.warning("rows wait for the database", order_id=live.order.id, error=str(error))
                 await asyncio.sleep(_RETRY_S)
             else:
-                return [session for session in wanted if (live.order.id, session.user_id) in ours]
-        return []
+                return Group([session for session in wanted.sessions if (live.order.id, session.user_id) in ours])
+        return Group([])
 
-    def _write(self, wanted: list[Session], text: bytes, frame: bytes) -> set[int]:
-        """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids."""
-        unsent: set[int] = set()
-        for session in wanted:
-            if session.closed is not None:
-                unsent.add(session.user_id)
-            elif not session.outbox.offer(text, frame):
-                unsent.add(session.user_id)
-                self._registry.close(session, closes.SLOW_CONSUMER)
-        return unsent
+    def _write(self, live: LiveOrder, wanted: Group, text: bytes, frame: bytes) -> frozenset[int]:
+        """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids.
+
+        The loop that all is about: nothing else happens in it.
+        """
+        failed = [place for place, offer in enumerate(wanted.offers) if not offer(text, frame)]
+        live.sent.update(wanted.sessions)
+        slow = [wanted.sessions[place] for place in failed]
+        for session in slow:
+            self._registry.close(session, closes.SLOW_CONSUMER)
+        return _ids(slow)
+
+
+def _ids(sessions: list[Session]) -> frozenset[int]:
+    return frozenset(session.user_id for session in sessions)
 
 
 def _count_claims(flags: bytes) -> None:

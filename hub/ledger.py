@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -32,13 +32,20 @@ _RETRY_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 log = structlog.get_logger(__name__)
 
 
+class Holder(Protocol):
+    """Who holds a claim: a session, as far as the record knows it."""
+
+    user_id: int
+    device_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkSent:
-    """A chunk of an order was claimed; `sent` says of each user whether the frame went out."""
+    """A chunk of an order was claimed for these; `unsent` are the user ids whose frame did not go out."""
 
     order_id: int
     at_ms: int
-    claims: Sequence[tuple[int, str]]
+    holders: Sequence[Holder]
     unsent: frozenset[int]
 
 
@@ -103,7 +110,7 @@ class Ledger:
         self._assigned.discard(order_id)
 
     def sent(self, chunk: ChunkSent) -> None:
-        self._put(chunk, len(chunk.claims))
+        self._put(chunk, len(chunk.holders))
 
     def acked(self, order_id: int, user_id: int, device_id: str, at_ms: int) -> None:
         self._put(_Fact(order_id, user_id, Acked(device_id, at_ms), None), 1)
@@ -186,14 +193,14 @@ class Ledger:
         del self._facts[:taken]
 
     def _gather_chunk(self, chunk: ChunkSent) -> None:
-        self._rows_queued -= len(chunk.claims)
+        self._rows_queued -= len(chunk.holders)
         deliveries = self._batch.deliveries
-        for user_id, device_id in chunk.claims:
-            key = (chunk.order_id, user_id)
-            was_sent = user_id not in chunk.unsent
+        for holder in chunk.holders:
+            key = (chunk.order_id, holder.user_id)
+            was_sent = holder.user_id not in chunk.unsent
             known = deliveries.get(key)
             if known is None:
-                deliveries[key] = handed_out(*key, device_id, chunk.at_ms, was_sent)
+                deliveries[key] = handed_out(*key, holder.device_id, chunk.at_ms, was_sent)
             else:
                 deliveries[key] = apply(known, Sent() if was_sent else Lost())
 

@@ -26,6 +26,9 @@ class Outbox(Protocol):
     def offer(self, text: bytes, frame: bytes) -> bool:
         """Takes a message (its text, and the same framed) without waiting; False when the peer is too slow or gone."""
 
+    def stop(self) -> None:
+        """Takes nothing more."""
+
     async def close(self, code: int, reason: str) -> None:
         """Sends what was taken, then the close frame. May wait for the peer: callers set a limit."""
 
@@ -56,7 +59,6 @@ class QueueOutbox:
         return True
 
     async def close(self, code: int, reason: str) -> None:
-        self._is_closed = True
         self._queue.put_nowait({"type": "websocket.close", "code": code, "reason": reason})
         await asyncio.wait([self._task])
 
@@ -64,9 +66,7 @@ class QueueOutbox:
         self._connection.cancel()
 
     def stop(self) -> None:
-        """The connection has ended."""
         self._is_closed = True
-        self._task.cancel()
 
     async def _pump(self) -> None:
         try:

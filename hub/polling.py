@@ -115,7 +115,7 @@ class Polling:
         while True:
             try:
                 flags = await self._claims.claim(
-                    live.order.id, live.order.valid_duration, str(token.user_id), device_id
+                    live.order.id, live.order.valid_duration, str(token.user_id).encode(), device_id.encode()
                 )
             except Incomplete:
                 await self._recovery.restore_claims()

@@ -91,12 +91,13 @@ class Session:
     def say(self, message: ToAgent) -> bool:
         """Sends a message of this session's own; False when the peer does not take it."""
         text = self.conversation.send(message)
-        return self.closed is None and self.outbox.offer(text, frame_of(text))
+        return self.outbox.offer(text, frame_of(text))
 
     def close(self, close: Close, reason: str = "") -> None:
         """Ends the session without waiting; the first reason stands."""
         if self.closed is None:
             self.closed = close
+            self.outbox.stop()
             metrics.CLOSES.labels(close.name).inc()
             self.close_task = asyncio.create_task(self._close(close, reason or close.meaning))
 
@@ -136,12 +137,13 @@ class Chunk:
 class Group:
     """Sessions that are claimed for together."""
 
-    __slots__ = ("devices", "ends_ms", "sessions", "users")
+    __slots__ = ("devices", "ends_ms", "offers", "sessions", "users")
 
     def __init__(self, sessions: list[Session]) -> None:
         self.sessions = sessions
-        self.users = ",".join([str(session.user_id) for session in sessions])
-        self.devices = ",".join([session.device_id for session in sessions])
+        self.offers = [session.outbox.offer for session in sessions]
+        self.users = ",".join([str(session.user_id) for session in sessions]).encode()
+        self.devices = ",".join([session.device_id for session in sessions]).encode()
         self.ends_ms = min([session.ends_ms for session in sessions], default=0)
 
 

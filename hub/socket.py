@@ -17,7 +17,7 @@ from hub.errors import Refusal, Unavailable
 from hub.outbox import Outbox, QueueOutbox
 from hub.registry import Session
 from hub.routes.envelope import bearer, refused, unavailable
-from hub.wire import EXTENSION, Wire, WireOutbox
+from hub.wire import EXTENSION, Wire
 from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
@@ -91,8 +91,7 @@ class _Connection:
     async def _finish(self, session: Session) -> None:
         if session.close_task is not None:
             await asyncio.wait([session.close_task])
-        if isinstance(session.outbox, QueueOutbox):
-            session.outbox.stop()
+        session.outbox.stop()
 
     async def _greet(self, timeout_s: float) -> bool:
         """Takes the hello; False when the peer went first, or said none in time."""
@@ -167,7 +166,8 @@ def _session(socket: WebSocket, principal: Principal, conversation: Conversation
 def _outbox(socket: WebSocket, wire: Wire | None) -> Outbox:
     """The fast way where the server lends us its transport, the plain one anywhere else."""
     if wire is not None:
-        return WireOutbox(socket.send, wire)
+        wire.send = socket.send
+        return wire
     connection = asyncio.current_task()
     if connection is None:
         raise TypeError("a connection is served by a task")

@@ -40,25 +40,27 @@ class Transport(Protocol):
 
 
 class Wire:
-    """One connection's transport, and who hears its texts."""
+    """One connection's transport as a session's outbox, and who hears its texts."""
 
-    __slots__ = ("_descriptor", "hear", "transport")
+    __slots__ = ("_descriptor", "_is_stopped", "_transport", "hear", "send")
 
     def __init__(self, transport: Transport) -> None:
-        self.transport = transport
         self.hear: Callable[[bytes], None] | None = None
+        self.send: Send | None = None
+        self._transport = transport
         self._descriptor = _descriptor(transport)
+        self._is_stopped = False
 
-    def write(self, frame: bytes) -> bool:
+    def offer(self, text: bytes, frame: bytes) -> bool:
         """The frame to the socket, or behind what waits for it; False when too much waits, or the peer is gone.
 
         No other code runs between the look at the transport and the system call, so the descriptor is still the
         connection's: a transport that is closing says so before the loop closes its descriptor.
         """
-        transport = self.transport
-        if transport.is_closing():
+        transport = self._transport
+        if self._is_stopped or transport.is_closing():
             return False
-        if self._descriptor is None or transport.get_write_buffer_size():
+        if transport.get_write_buffer_size() or self._descriptor is None:
             return self._write_behind(frame)
         try:
             written = os.write(self._descriptor, frame)
@@ -71,30 +73,21 @@ class Wire:
             transport.write(memoryview(frame)[written:])
         return True
 
-    def _write_behind(self, frame: bytes) -> bool:
-        if self.transport.get_write_buffer_size() > OUTBOX_BYTES:
-            return False
-        self.transport.write(frame)
-        return True
-
-
-class WireOutbox:
-    """A session's outbox over its wire."""
-
-    __slots__ = ("_send", "_wire")
-
-    def __init__(self, send: Send, wire: Wire) -> None:
-        self._send = send
-        self._wire = wire
-
-    def offer(self, text: bytes, frame: bytes) -> bool:
-        return self._wire.write(frame)
+    def stop(self) -> None:
+        self._is_stopped = True
 
     async def close(self, code: int, reason: str) -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        if self.send is not None:
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
     def abort(self) -> None:
-        self._wire.transport.abort()
+        self._transport.abort()
+
+    def _write_behind(self, frame: bytes) -> bool:
+        if self._transport.get_write_buffer_size() > OUTBOX_BYTES:
+            return False
+        self._transport.write(frame)
+        return True
 
 
 class WireProtocol(WebSocketsSansIOProtocol):
