@@ -1,0 +1,146 @@
+"""The paper exchange: a simulator that takes orders, remembers them, and settles them after their increment.
+
+The wiring imports it. The invariants: the same seed and the same order give the same fate; a position is on disk
+before the exchange answers, so `find` tells the truth after a crash. Like the real one it does not notice being
+asked twice: a second request is a second position.
+"""
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from agent.engine import Ambiguous, Answer, Refused, Settlement, Submitted
+from agent.hub_time import sleep_while
+from protocol.messages import INCREMENT_SECONDS, Order
+
+FILE_NAME: Final = "paper.db"
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, refused TEXT, stake TEXT NOT NULL, payout_ratio TEXT NOT NULL,
+    settles_ms INTEGER NOT NULL, won INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS requests_order ON requests (order_id);
+"""
+
+
+class Simulation(msgspec.Struct, frozen=True):
+    """How the paper exchange behaves. Rates are shares of one; latency is the round trip in seconds."""
+
+    seed: int = 0
+    speed: float = 1.0
+    latency_s: float = 0.0
+    refusal_rate: float = 0.0
+    ambiguous_rate: float = 0.0
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What the seed has in store for an order. `lost`: on which way the connection breaks, if it does."""
+
+    refused: bool
+    lost: str | None
+    won: bool
+
+
+def fate(simulation: Simulation, order: Order) -> Fate:
+    """Drawn from the seed and everything that makes the order what it is."""
+    words = (simulation.seed, order.id, order.symbol_name, order.direction, order.time_increments, order.created_ms)
+    draw = random.Random(":".join(map(str, words)))  # noqa: S311 a simulator, not a secret
+    refused = draw.random() < simulation.refusal_rate
+    ambiguous = draw.random() < simulation.ambiguous_rate
+    way = draw.choice(("request", "answer"))
+    return Fate(refused, way if ambiguous else None, draw.random() < 0.5)
+
+
+class PaperExchange:
+    """A `Driver`. `now_ms` is the wall clock in ms."""
+
+    name = "paper"
+
+    def __init__(
+        self, folder: Path, simulation: Simulation, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
+        self._simulation = simulation
+        self._now_ms = now_ms
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / FILE_NAME, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.executescript(_TABLES)
+
+    async def submit(self, order: Order, stake: Decimal, payout_ratio: Decimal) -> Answer:
+        """The request travels, the exchange decides and remembers, the answer travels."""
+        coming = fate(self._simulation, order)
+        await self._travel()
+        if coming.lost == "request":
+            return Ambiguous("the paper exchange did not answer")
+        number = self._take(order, stake, payout_ratio, coming)
+        await self._travel()
+        if coming.lost == "answer":
+            return Ambiguous("the paper exchange did not answer")
+        return self._answer(number)
+
+    async def find(self, order: Order) -> Submitted | Refused | None:
+        """The paper exchange always knows: what it has not got, it never took."""
+        row = self._db.execute("SELECT min(id) FROM requests WHERE order_id = ?", (order.id,)).fetchone()
+        if row[0] is None:
+            return Refused("the paper exchange never got it")
+        return self._answer(row[0])
+
+    async def settle(self, order: Order, exchange_order_id: str) -> Settlement | None:
+        """Sleeps until the position is due by the wall clock."""
+        row = self._db.execute(
+            "SELECT settles_ms, won, stake, payout_ratio FROM requests WHERE id = ? AND order_id = ?",
+            (_number(exchange_order_id), order.id),
+        ).fetchone()
+        if row is None:
+            return None
+        settles_ms, won, stake, ratio = row
+        await sleep_while(lambda: settles_ms - self._now_ms())
+        profit = Decimal(stake) * Decimal(ratio) if won else -Decimal(stake)
+        return Settlement(settled_ms=settles_ms, won=bool(won), profit=profit)
+
+    def positions(self, order_id: int) -> int:
+        """How many requests for this order reached the exchange."""
+        row = self._db.execute("SELECT count(*) FROM requests WHERE order_id = ?", (order_id,)).fetchone()
+        return int(row[0])
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    async def _travel(self) -> None:
+        if self._simulation.latency_s > 0:
+            await asyncio.sleep(self._simulation.latency_s / 2)
+
+    def _take(self, order: Order, stake: Decimal, payout_ratio: Decimal, coming: Fate) -> int:
+        seconds = INCREMENT_SECONDS[order.time_increments] / self._simulation.speed
+        refused = "the paper exchange refused it" if coming.refused else None
+        settles_ms = self._now_ms() + round(seconds * 1000)
+        done = self._db.execute(
+            """INSERT INTO requests (order_id, refused, stake, payout_ratio, settles_ms, won)
+            VALUES (?, ?, ?, ?, ?, ?)""",
+            (order.id, refused, str(stake), str(payout_ratio), settles_ms, coming.won),
+        )
+        return int(done.lastrowid or 0)
+
+    def _answer(self, number: int) -> Submitted | Refused:
+        row = self._db.execute(
+            "SELECT refused, stake, payout_ratio, settles_ms FROM requests WHERE id = ?", (number,)
+        ).fetchone()
+        refused, stake, ratio, settles_ms = row
+        if refused:
+            return Refused(refused)
+        data = {"exchange_order_id": f"P{number}", "stake": stake, "payout_ratio": ratio, "settles_ms": settles_ms}
+        return Submitted(f"P{number}", data)
+
+
+def _number(exchange_order_id: str) -> int:
+    digits = exchange_order_id.removeprefix("P")
+    return int(digits) if digits.isdecimal() else 0

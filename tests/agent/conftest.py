@@ -1,0 +1,100 @@
+"""A hub on loopback, and agents that are built as a trader's shell builds them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.agent import Agent
+from agent.api import Credentials
+from agent.app import build
+from agent.config import Settings
+from agent.drivers.paper import PaperExchange
+from agent.engine import Entry, State
+from agent.events import Event, SessionEnded
+from tests.services.waiting import eventually
+
+from .hub_on_loopback import HubOnLoopback
+
+
+class Trader:
+    """A running agent and what it has told."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.events: list[Event] = []
+        agent.events.subscribe(self.events.append)
+        self.run: asyncio.Task[SessionEnded] = asyncio.create_task(agent.run())
+
+    def told(self, kind: type) -> list[Any]:
+        """The events of one kind, so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def entry(self, order_id: int) -> Entry | None:
+        return self.agent.journal.entry(order_id)
+
+    def is_in(self, order_id: int, state: State) -> bool:
+        entry = self.entry(order_id)
+        return entry is not None and entry.state is state
+
+    @property
+    def exchange(self) -> PaperExchange:
+        exchange = self.agent._driver
+        assert isinstance(exchange, PaperExchange)
+        return exchange
+
+    async def stop(self) -> SessionEnded:
+        self.agent.stop()
+        return await asyncio.wait_for(self.run, 20)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No `.env` and no AGENT_ variable of the person who runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AGENT_SERVER_URL", "AGENT_DRIVER", "AGENT_ORDER_AMOUNT", "AGENT_DATA_DIR", "AGENT_LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[HubOnLoopback]:
+    hub = HubOnLoopback()
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Callable[..., Settings]:
+    def make(server: str, **changes: Any) -> Settings:
+        given = {"data_dir": tmp_path / "data", "paper_speed": 10_000, **changes}
+        return Settings(server_url=server, **given)
+
+    return make
+
+
+Trade = Callable[..., Any]
+
+
+@pytest.fixture
+def trade(hub: HubOnLoopback, settings: Callable[..., Settings]) -> Trade:
+    """`async with trade(order_amount=7) as trader`: an agent that runs, and that is ended with the block."""
+
+    @asynccontextmanager
+    async def running(decide: Any = None, connected: bool = True, **changes: Any) -> AsyncIterator[Trader]:
+        options = {} if decide is None else {"decide": decide}
+        trader = Trader(build(settings(hub.url, **changes), Credentials("alice", hub.password), **options))
+        try:
+            if connected:
+                await eventually(lambda: hub.times > 0 or trader.run.done(), "the agent is connected", 10)
+            yield trader
+        finally:
+            trader.run.cancel()
+            await asyncio.gather(trader.run, return_exceptions=True)
+
+    return running
