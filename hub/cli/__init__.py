@@ -1,0 +1,42 @@
+"""The `hub` command line: which commands there are. Imported by hub.__main__ only.
+
+The commands about orders, users and agents talk HTTP, so they work from a laptop; those about the server itself
+import what they need when they run. The invariant: nothing here touches the store or Redis.
+"""
+
+import typer
+
+from hub.cli import agents, login, orders, server, users
+from hub.cli.arguments import example
+from hub.language import _
+
+app = typer.Typer(
+    help=_("Publish orders for Binance event contracts to every trader at once."),
+    epilog=_(
+        "Settings: HUB_URL (default http://127.0.0.1:8000), HUB_ADMIN_TOKEN, HUB_TIMEOUT (10 s), HUB_LANGUAGE. "
+        "Exit codes: 0 done, 1 refused, 2 usage, 3 hub out of reach."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("serve", help=_("Run the hub."), epilog=example("hub serve --port 8000 --workers 2"))(server.serve)
+app.command(
+    "migrate",
+    help=_("Bring the database's tables up to date."),
+    epilog=example("HUB_DATABASE_URL=mysql+asyncmy://hub:…@db/hub hub migrate"),
+)(server.migrate)
+app.command(
+    "doctor",
+    help=_("Check database, schema, Redis, clocks and secrets; says what to do."),
+    epilog=example("hub doctor --json"),
+)(server.doctor)
+app.command("login", help=_("Log in as an admin, for later commands."), epilog=example("hub login --user ann"))(
+    login.login
+)
+app.command("logout", help=_("End the saved login."), epilog=example("hub logout"))(login.logout)
+app.add_typer(users.app, name="users")
+app.add_typer(orders.app, name="orders")
+app.add_typer(agents.app, name="agents")

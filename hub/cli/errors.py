@@ -1,0 +1,42 @@
+"""Why a command could not be done: each error with its exit code and what to do next.
+
+Imports nothing of ours. The invariant: an error that a person can meet is one of these, and carries no secret.
+"""
+
+REFUSED = 1
+USAGE = 2
+OUT_OF_REACH = 3
+
+
+class CommandError(Exception):
+    """Base: `str(error)` says what happened, `advice` what to do next (may be empty)."""
+
+    exit_code = REFUSED
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class Refused(CommandError):
+    """The hub answered no. `status` is the HTTP status."""
+
+    def __init__(self, message: str, advice: str = "", status: int = 0) -> None:
+        super().__init__(message, advice)
+        self.status = status
+
+
+class NotFinished(CommandError):
+    """What was waited for did not happen in the time given."""
+
+
+class Misused(CommandError):
+    """The command or the settings cannot mean anything: the caller's to mend."""
+
+    exit_code = USAGE
+
+
+class OutOfReach(CommandError):
+    """No hub answered, or what answered is no hub. Whether the request was done is not known."""
+
+    exit_code = OUT_OF_REACH

@@ -1,0 +1,187 @@
+"""`hub orders`: publish, see, watch and cancel. Every command is a request or a few to the hub.
+
+Imported by hub.cli only. The invariant: a publish always carries an Idempotency-Key, so whatever breaks on the
+way, trying again with that key can never make a second order.
+"""
+
+import asyncio
+import uuid
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from hub.cli import arguments, lists
+from hub.cli.arguments import AsJson, Page, PageSize, example
+from hub.cli.client import Hub, ask, read
+from hub.cli.errors import OutOfReach
+from hub.cli.funnel import draw
+from hub.cli.screen import note, say, show, show_json, show_line, to_json
+from hub.cli.users import user_id
+from hub.cli.views import OrderDetail, OrderPage
+from hub.cli.watch import watch_order
+from hub.language import _
+
+app = typer.Typer(help=_("Orders: publish, see, watch, cancel."), no_args_is_help=True, rich_markup_mode=None)
+
+RETRY_PAUSE_S = 0.5
+ROWS_SHOWN = 50
+
+
+class Status(StrEnum):
+    pending = "pending"
+    assigned = "assigned"
+    expired = "expired"
+    cancelled = "cancelled"
+
+
+OrderId = Annotated[int, typer.Argument(metavar="ID", min=1, help=_("The order's number."))]
+Timeout = Annotated[
+    float | None, typer.Option(min=0.1, help=_("Seconds to watch at most; ends with 1 when not settled by then."))
+]
+
+
+@app.command(
+    "publish",
+    help=_("Publish an order to every connected trader, or to those named with --to."),
+    epilog=example("hub orders publish btcusdt long 10m --valid 60 --watch"),
+)
+def publish(
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", callback=arguments.symbol, help=_("Such as BTCUSDT; any case."))
+    ],
+    direction: Annotated[
+        str, typer.Argument(metavar="DIRECTION", callback=arguments.direction, help=_("LONG or SHORT; any case."))
+    ],
+    increment: Annotated[
+        str, typer.Argument(metavar="INCREMENT", callback=arguments.increment, help=arguments.INCREMENT_HELP)
+    ],
+    valid: Annotated[int, typer.Option(min=1, max=86_400, metavar="SECONDS", help=_("How long it may be placed."))],
+    to: Annotated[
+        list[str] | None, typer.Option(metavar="USER", help=_("Only for this user, name or number; repeatable."))
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help=_("Stay, and draw the funnel until it is settled."))] = False,
+    timeout: Timeout = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            callback=arguments.idempotency_key,
+            help=_("The same key never makes a second order; made up when not given."),
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    body = {
+        "time_increments": increment,
+        "symbol_name": symbol,
+        "direction": direction,
+        "valid_duration": valid,
+    }
+    key = idempotency_key or str(uuid.uuid4())
+    data = ask(lambda hub: send_order(hub, body, to or [], key))
+    if as_json:
+        show_line(to_json(data, indent=None))
+    else:
+        what = f"{symbol} {direction} {increment}"
+        say(_("Order {id} published: {what}, valid {seconds} s.").format(id=data["order_id"], what=what, seconds=valid))
+    if watch:
+        watch_order(data["order_id"], as_json, timeout)
+
+
+async def send_order(hub: Hub, body: dict[str, Any], targets: list[str], key: str) -> Any:
+    """The hub's answer to this order. Raises CommandError.
+
+    When the answer is lost on the way it asks once more with the same key; lost again, the error tells the key.
+    """
+    if targets:
+        body = {**body, "targets": [await target(hub, who) for who in targets]}
+    try:
+        return await post_order(hub, body, key)
+    except OutOfReach as error:
+        raise OutOfReach(str(error), f"{error.advice}\n{retry_hint(key)}".lstrip()) from None
+    except asyncio.CancelledError:
+        note(retry_hint(key))
+        raise
+
+
+async def post_order(hub: Hub, body: dict[str, Any], key: str) -> Any:
+    headers = {"Idempotency-Key": key}
+    try:
+        return await hub.post("/api/orders/create", body, headers)
+    except OutOfReach as error:
+        note(_("{why} Trying once more.").format(why=error))
+    await asyncio.sleep(RETRY_PAUSE_S)
+    return await hub.post("/api/orders/create", body, headers)
+
+
+def retry_hint(key: str) -> str:
+    return _(
+        "Whether the order was published is not known. Repeat the command with --idempotency-key {key}: "
+        "it can't be published twice that way."
+    ).format(key=key)
+
+
+async def target(hub: Hub, who: str) -> str | int:
+    """A target as the hub takes it. Digits may be a name or a number, so the hub is asked which."""
+    return await user_id(hub, who) if who.isdecimal() else who
+
+
+@app.command("list", help=_("List the orders, newest first."), epilog=example("hub orders list --status pending"))
+def list_orders(
+    status: Annotated[Status | None, typer.Option(help=_("Only orders of this status."))] = None,
+    page: Page = 1,
+    page_size: PageSize = 20,
+    as_json: AsJson = False,
+) -> None:
+    number = list(Status).index(status) + 1 if status else None
+    data = ask(lambda hub: hub.get("/api/orders", page=page, page_size=page_size, status=number))
+    if as_json:
+        show_json(data)
+        return
+    orders = read(data, OrderPage)
+    show(lists.orders(orders.rows))
+    if len(orders.rows) < orders.total:
+        note(_("{shown} of {total}; see more with --page.").format(shown=len(orders.rows), total=orders.total))
+
+
+@app.command("show", help=_("Show an order: its funnel, and who has it."), epilog=example("hub orders show 12"))
+def show_order(
+    order_id: OrderId,
+    everyone: Annotated[bool, typer.Option("--all", help=_("Every user, not only the first 50."))] = False,
+    as_json: AsJson = False,
+) -> None:
+    data = ask(lambda hub: hub.get(f"/api/orders/{order_id}"))
+    if as_json:
+        show_json(data)
+        return
+    order = read(data, OrderDetail)
+    show(draw(order))
+    rows = order.assignments if everyone else order.assignments[:ROWS_SHOWN]
+    if rows:
+        show(lists.assignments(rows))
+    if len(rows) < len(order.assignments):
+        note(_("{shown} of {total}; see more with --all.").format(shown=len(rows), total=len(order.assignments)))
+
+
+@app.command(
+    "watch",
+    help=_("Draw an order's funnel live until it is settled. Ctrl-C ends only the watching."),
+    epilog=example("hub orders watch 12 --timeout 120"),
+)
+def watch(order_id: OrderId, timeout: Timeout = None, as_json: AsJson = False) -> None:
+    watch_order(order_id, as_json, timeout)
+
+
+@app.command(
+    "cancel",
+    help=_("Cancel an order: what is not submitted yet will not be."),
+    epilog=example("hub orders cancel 12 --reason 'wrong direction'"),
+)
+def cancel(
+    order_id: OrderId,
+    reason: Annotated[str | None, typer.Option(help=_("Shown to the traders."))] = None,
+) -> None:
+    body = {"reason": reason} if reason else {}
+    ask(lambda hub: hub.post(f"/api/orders/{order_id}/cancel", body))
+    say(_("Order {id} is cancelled.").format(id=order_id))

@@ -1,0 +1,97 @@
+"""What a command prints: results on stdout, everything else on stderr; plain when it is no terminal.
+
+Everybody in hub.cli may import it. The invariant: text that came from elsewhere is shown as text, so a
+trader's agent can neither colour nor steer the admin's terminal.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hub.cli.errors import CommandError
+from hub.language import _
+
+PLAIN_WIDTH = 1_000
+"""Columns where output is no terminal: wide enough that no row of a table is ever folded."""
+
+
+def stdout() -> Console:
+    """Where results go. Made anew each time, as a console keeps hold of the stream it was made on."""
+    return _console(is_error=False)
+
+
+def stderr() -> Console:
+    return _console(is_error=True)
+
+
+def _console(is_error: bool) -> Console:
+    console = Console(stderr=is_error, highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+def clean(text: object) -> str:
+    """A text from elsewhere without what a terminal would obey: control characters become `·`."""
+    return "".join(sign if sign.isprintable() else "·" for sign in str(text))
+
+
+def say(text: str) -> None:
+    """One line of result."""
+    stdout().print(Text(clean(text)), soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line beside the result: progress, hints."""
+    stderr().print(Text(clean(text)), soft_wrap=True)
+
+
+def complain(error: CommandError) -> None:
+    """An error and what to do next, on stderr."""
+    console = stderr()
+    console.print(Text(_("Error: "), style="bold red").append(clean(error), style="default"), soft_wrap=True)
+    if error.advice:
+        console.print(Text(clean(error.advice)), soft_wrap=True)
+
+
+def show(what: RenderableType) -> None:
+    """A table or a drawing, as result."""
+    stdout().print(what)
+
+
+def to_json(data: Any, indent: int | None = 2) -> str:
+    """JSON for a person and a program: readable signs, but none that a terminal would obey."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    # json escapes the C0 controls itself; the C1 ones and DEL it lets through.
+    return "".join(sign if sign.isprintable() or sign == "\n" else f"\\u{ord(sign):04x}" for sign in text)
+
+
+def show_json(data: Any) -> None:
+    """`data` as JSON, and nothing else."""
+    show_line(to_json(data))
+
+
+def show_line(text: str) -> None:
+    """A finished text on stdout, at once, so that who reads a pipe sees it now."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table of texts; None is shown as `-`."""
+    drawn = Table(*headings, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        drawn.add_row(*(Text("-" if cell is None else clean(cell)) for cell in row))
+    return drawn
+
+
+def waiting(text: str) -> AbstractContextManager[object]:
+    """A spinner on stderr while something is awaited; nothing where stderr is no terminal."""
+    console = stderr()
+    return console.status(Text(text)) if console.is_terminal else nullcontext()

@@ -1,0 +1,131 @@
+"""`hub serve`, `migrate`, `doctor`: the commands that run where the hub runs. Imported by hub.cli only.
+
+They import the server's parts when they run, so the other commands need neither its packages nor its time.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.text import Text
+
+from hub.cli.arguments import AsJson
+from hub.cli.errors import Misused, OutOfReach, Refused
+from hub.cli.screen import clean, say, show_json, stdout, waiting
+from hub.language import _
+
+if TYPE_CHECKING:
+    from hub.config import Settings
+    from hub.doctor import Check
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help=_("Address to listen at; HUB_HOST, or 127.0.0.1."))] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help=_("Port to listen at; HUB_PORT, or 8000."))] = None,
+    workers: Annotated[int, typer.Option(min=1, help=_("Processes on the one port; over 1 takes a Redis."))] = 1,
+) -> None:
+    settings = server_settings()
+    from hub.errors import Unavailable
+    from hub.server import NotServable
+    from hub.server import serve as run
+
+    try:
+        code = run(
+            settings,
+            host=settings.host if host is None else host,
+            port=settings.port if port is None else port,
+            workers=workers,
+        )
+    except NotServable as error:
+        raise Refused(str(error)) from None
+    except Unavailable as error:
+        raise _not_there(error) from None
+    raise typer.Exit(code)
+
+
+def migrate() -> None:
+    settings = server_settings()
+    from hub.errors import Unavailable
+    from hub.migrations import migrate as run
+
+    if settings.database_url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with waiting(_("Migrating…")):
+            revision = run(settings.database_url)
+    except Unavailable as error:
+        raise _not_there(error) from None
+    say(_("The database is at revision {revision}.").format(revision=revision))
+
+
+def _not_there(error: Exception) -> OutOfReach:
+    why = str(error)
+    return OutOfReach(
+        why[:1].upper() + why[1:], _("Is it running, and are the settings right? `hub doctor` says more.")
+    )
+
+
+def doctor(as_json: AsJson = False) -> None:
+    settings = server_settings()
+    from hub.doctor import checks
+
+    with waiting(_("Checking…")):
+        found = asyncio.run(checks(settings))
+    if as_json:
+        show_json(msgspec.to_builtins(found))
+    else:
+        for check in found:
+            show_check(check)
+    raise typer.Exit(0 if all(check.ok for check in found) else 1)
+
+
+def show_check(check: "Check") -> None:
+    """One line: `ok` or `!!`, what was checked, what was found, what to do."""
+    sign = Text("ok  ", style="green") if check.ok else Text("!!  ", style="bold red")
+    sign.append(f"{check.name}: {clean(check.detail)}", style="default")
+    if check.advice:
+        sign.append(f" → {clean(check.advice)}", style="default")
+    stdout().print(sign, soft_wrap=True)
+
+
+def server_settings() -> "Settings":
+    """As `load_settings`, with URLs that have a driver here. Raises Misused."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    settings = load_settings()
+    try:
+        is_usable = make_url(settings.database_url).get_dialect().is_async
+    except (ArgumentError, ImportError):
+        is_usable = False
+    if not is_usable:
+        raise Misused(
+            _("HUB_DATABASE_URL is no database that the hub can use."),
+            _("It takes sqlite+aiosqlite:///… or mysql+asyncmy://user:password@host/database."),
+        )
+    if not settings.redis_url.startswith(("embedded://", "redis://", "rediss://", "unix://")):
+        raise Misused(
+            _("HUB_REDIS_URL is no address of a Redis."),
+            _("It takes redis://:password@host:6379/0, rediss:// for TLS, or embedded://."),
+        )
+    return settings
+
+
+def load_settings() -> "Settings":
+    """The hub's settings. Raises Misused, naming each setting that is wrong, never its value."""
+    from pydantic import ValidationError
+    from yaml import YAMLError
+
+    from hub.config import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
+        raise Misused(
+            _("The settings are wrong. ") + "; ".join(faults),
+            _("They come from HUB_… in the environment, from .env, and from hub.yaml."),
+        ) from None
+    except (YAMLError, OSError) as error:
+        raise Misused(_("hub.yaml or .env can't be read: {why}").format(why=type(error).__name__)) from None
