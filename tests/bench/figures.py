@@ -1,0 +1,98 @@
+"""From samples to figures: medians, ratios taken round by round, and the bars of the issue. Pure.
+
+Used by `__main__`, `report` and `chart`. A ratio is the median over the rounds of (this peer ÷ that peer in the same
+round), so that a machine that slows down slows both.
+"""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any, Final
+
+BASE: Final = "bare"
+MEASURED: Final = ("p50_ms", "p99_ms", "max_ms", "cpu_us")
+
+Samples = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of the issue's table; `unit` is shown behind both numbers."""
+
+    figure: str
+    value: float
+    limit: float
+    unit: str = ""
+    at_least: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def median(samples: Samples, peer: str, key: str) -> float:
+    """The median over the rounds."""
+    return statistics.median(sample[key] for sample in samples[peer])
+
+
+def ratio(samples: Samples, peer: str, other: str, key: str) -> float:
+    """The median over the rounds of the ratio of two peers."""
+    pairs = zip(samples[peer], samples[other], strict=True)
+    return statistics.median(mine[key] / theirs[key] for mine, theirs in pairs)
+
+
+def summary(samples: Samples) -> dict[str, dict[str, float]]:
+    """For each peer its medians and, where the bare loop ran, its ratios to it."""
+    figures = {}
+    for peer in samples:
+        figures[peer] = {key: median(samples, peer, key) for key in MEASURED}
+        if BASE in samples:
+            figures[peer] |= {f"{key}_ratio": ratio(samples, peer, BASE, key) for key in MEASURED}
+    return figures
+
+
+def bars(results: dict[str, Any]) -> list[Bar]:
+    """The issue's bars, as far as their parts were measured; at N = 5,000, or the largest N that ran."""
+    sizes = sorted({int(size) for part in ("fanout", "hub") for size in results.get(part, {})})
+    if not sizes:
+        return []
+    at = "5000" if 5000 in sizes else str(sizes[-1])
+    found = _fanout_bars(results["fanout"][at]) if at in results["fanout"] else []
+    found += _hub_bars(results.get("hub", {}).get(at, {}))
+    for size, measured in sorted(results.get("hub", {}).items(), key=lambda item: int(item[0]), reverse=True):
+        if restart := measured.get("restart"):
+            took = restart["from_sigterm_s"]
+            found.append(Bar(f"{int(size):,} agents connected and caught up after a restart", took, 15, " s"))
+            break
+    return found
+
+
+def _fanout_bars(fanout: dict[str, Any]) -> list[Bar]:
+    samples: Samples = fanout["samples"]
+    wanted = [
+        ("CPU per claimed delivery ÷ bare loop's", "hub", BASE, "cpu_us", 1.30),
+        ("p99 publish→frame, claimed and committed ÷ bare loop's", "hub", BASE, "p99_ms", 1.45),
+        ("p99 claimed and committed ÷ Socket.IO's plain", "hub", "socketio", "p99_ms", 1.0),
+        ("p99 claimed and committed ÷ NATS's plain", "hub", "nats", "p99_ms", 1.0),
+        ("p99 of plain fan-out ÷ Nchan's", "hub-plain", "nchan", "p99_ms", 0.95),
+    ]
+    found = [
+        Bar(name, ratio(samples, mine, theirs, key), limit)
+        for name, mine, theirs, key, limit in wanted
+        if mine in samples and theirs in samples
+    ]
+    if "hub" in fanout["connect"]:
+        cost = fanout["connect"]["hub"]
+        found.append(Bar("memory a connection", cost["kib_per_connection"], 30, " KiB"))
+        found.append(Bar("connects a second, with token check", cost["connects_per_s"], 1200, at_least=True))
+    return found
+
+
+def _hub_bars(hub: dict[str, Any]) -> list[Bar]:
+    found = []
+    if "acks" in hub:
+        found.append(Bar("publish → all acks in the database", hub["acks"]["median_ms"] / 1000, 1.2, " s"))
+    if "idle" in hub:
+        found.append(Bar("idle CPU a thousand connections", hub["idle"]["percent_per_1000"], 1.0, " %"))
+    if "frozen" in hub:
+        found.append(Bar("p99 with 1 % frozen ÷ without", hub["frozen"]["p99_ratio"], 1.05))
+    return found
