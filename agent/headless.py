@@ -86,7 +86,12 @@ def _order_line(
 
 def logger() -> Any:
     """One line an event, on stderr, in colour for people."""
-    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=24,
+        # The default prints local variables with a trace: the session's token would reach the log.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     stamp = structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False)
     processors: list[structlog.typing.Processor] = [structlog.processors.add_log_level, stamp, renderer]
     return structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=processors)

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from protocol.closes import ACCOUNT_DISABLED, NORMAL, TOKEN_EXPIRED, Close, close_for
+from protocol.closes import ACCOUNT_DISABLED, NORMAL, TOKEN_EXPIRED, Close, close_for, retry_hint_ms
 from protocol.codec import MAX_FRAME_BYTES
 from protocol.messages import SUBPROTOCOL, ToHub
 
@@ -80,7 +80,7 @@ class Link:
                 return lost
             if lost.lasted_s >= HEALTHY_AFTER_S:
                 delays = backoff()
-            delay = next(delays)
+            delay = next(delays) + _asked_to_wait_s(lost.reason)
             self._events.publish(Disconnected(lost.reason, delay))
             await asyncio.sleep(delay)
 
@@ -118,6 +118,11 @@ class Link:
             ping_interval=None,
             max_size=MAX_FRAME_BYTES,
         )
+
+
+def _asked_to_wait_s(reason: str) -> float:
+    """What a restarting hub asks of its agents, so that they come back spread out; never longer than our own limit."""
+    return min((retry_hint_ms(reason) or 0) / 1_000, LONGEST_DELAY_S)
 
 
 def _refused(error: InvalidStatus) -> Lost:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from hub.errors import Refusal, Unavailable
@@ -108,10 +108,14 @@ async def read_or(request: Request, default: T) -> T:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise Refusal("too_large", f"the body is over {MAX_BODY_BYTES} bytes")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY_BYTES:
+                raise Refusal("too_large", f"the body is over {MAX_BODY_BYTES} bytes")
+    except ClientDisconnect:
+        # Nobody reads this answer; it keeps a caller that hangs up from looking like a bug of ours in the log.
+        raise Refusal("bad_request", "the body ended early") from None
     return bytes(body)
 
 

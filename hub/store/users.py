@@ -60,7 +60,8 @@ class Users:
         query = select(*_COLUMNS, users.c.password).where(users.c.username == username)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return (_account(row), row.password) if row else None
+        # MySQL compares without trailing blanks: `ann ` must not log in as `ann`.
+        return (_account(row), row.password) if row and row.username == username else None
 
     async def ids_of(self, names: list[str]) -> dict[str, int]:
         """The ids of those traders' names that exist."""
