@@ -10,7 +10,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub import metrics
+from hub import memory, metrics
 from hub.accounts import Accounts
 from hub.administration import Administration
 from hub.auth import Auth
@@ -239,4 +239,5 @@ def from_environment() -> Starlette:
 
     settings = Settings()
     configure(settings.log_format)
+    memory.tune()
     return build(settings)

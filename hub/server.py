@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from hub import metrics
+from hub import memory, metrics
 from hub.app import build
 from hub.config import Settings
 from hub.logs import configure
@@ -37,6 +37,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     _prepare_database(settings)
     host, port = host or settings.host, settings.port if port is None else port
     _end_quietly()
+    memory.tune()
     if workers == 1:
         uvicorn.Server(_config(build(settings), host, port)).run()
     else:
