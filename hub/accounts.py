@@ -10,6 +10,7 @@ from hub.store import Store
 from hub.store.records import Account
 
 AT_ONCE = 1_000
+GATHER_S = 0.005
 
 
 class Accounts:
@@ -37,7 +38,12 @@ class Accounts:
         return found
 
     async def _fetch_all(self) -> None:
+        many = False
         while self._asked:
+            if many:
+                # A crowd is coming: a moment's patience asks for more of it at once.
+                await asyncio.sleep(GATHER_S)
+            many = len(self._asked) > 1
             asked, self._asked = self._asked, {}
             try:
                 found = await self.get_many(list(asked))

@@ -97,7 +97,7 @@ class Auth:
             account = await self._check_password(username, password, address)
         at_ms = now_ms()
         await self._refuse_unfit(account, at_ms)
-        token = Token(account.id, secrets.token_urlsafe(24), device_id, at_ms + self._session_ms)
+        token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
         await self._store.users.set(account.id, at_ms, session_id=token.id)
         await self._mirror(token, address, at_ms)
         return Login(self.sign(token), token, account)
@@ -121,7 +121,9 @@ class Auth:
 
     def sign(self, token: Token) -> str:
         """The token as text (a JWT, RFC 7519)."""
-        claims = {"sub": str(token.user_id), "jti": token.id, "dev": token.device_id, "exp": token.expire_ms / 1_000}
+        claims: dict[str, Any] = {"sub": str(token.user_id), "jti": token.id, "exp": token.expire_ms // 1_000}
+        if token.device_id:
+            claims["dev"] = token.device_id
         return jwt.encode(claims, self._secret, ALGORITHM)
 
     def read(self, text: str) -> Token:
@@ -130,7 +132,7 @@ class Auth:
             claims: dict[str, Any] = jwt.decode(
                 text, self._secret, [ALGORITHM], options={"verify_exp": False, "require": ["sub", "jti", "exp"]}
             )
-            return Token(int(claims["sub"]), claims["jti"], claims.get("dev", ""), round(claims["exp"] * 1_000))
+            return Token(int(claims["sub"]), claims["jti"], claims.get("dev", ""), claims["exp"] * 1_000)
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise Refusal("unauthorized", "the token is not valid: log in") from None
 

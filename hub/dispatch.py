@@ -42,6 +42,8 @@ from protocol.messages import (
 )
 
 DOORBELL_S: Final = 1.0
+GATHER_S: Final = 0.005
+"""How long arrivals are gathered, so that a crowd costs one announcement and one claim script an order."""
 _REPORTED_LATEST_MS: Final = 90_000_000
 
 _ERRORS: Final[dict[Verdict, Error]] = {
@@ -243,6 +245,7 @@ class Dispatch:
         """Gives those who came within the same moment what they missed: a claim script an order, no query each."""
         while True:
             await self._someone_joined.wait()
+            await asyncio.sleep(GATHER_S)
             self._someone_joined.clear()
             batch, self._joined = self._joined, []
             await self._recheck(batch)

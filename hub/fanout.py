@@ -23,6 +23,7 @@ from hub.outbox import frame_of
 from hub.recovery import Recovery
 from hub.registry import Group, Registry, Session
 from hub.store import Store
+from hub.wire import write_all
 from protocol import closes
 from protocol.codec import encode
 from protocol.messages import OrderMessage
@@ -155,13 +156,9 @@ class FanOut:
         return Group([])
 
     def _write(self, live: LiveOrder, wanted: Group, text: bytes, frame: bytes) -> frozenset[int]:
-        """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids.
-
-        The loop that all is about: nothing else happens in it.
-        """
-        failed = [place for place, offer in enumerate(wanted.offers) if not offer(text, frame)]
+        """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids."""
+        slow = [wanted.sessions[place] for place in write_all(wanted.outboxes, text, frame)]
         live.sent.update(wanted.sessions)
-        slow = [wanted.sessions[place] for place in failed]
         for session in slow:
             self._registry.close(session, closes.SLOW_CONSUMER)
         return _ids(slow)

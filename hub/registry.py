@@ -137,11 +137,11 @@ class Chunk:
 class Group:
     """Sessions that are claimed for together."""
 
-    __slots__ = ("devices", "ends_ms", "offers", "sessions", "users")
+    __slots__ = ("devices", "ends_ms", "outboxes", "sessions", "users")
 
     def __init__(self, sessions: list[Session]) -> None:
         self.sessions = sessions
-        self.offers = [session.outbox.offer for session in sessions]
+        self.outboxes = [session.outbox for session in sessions]
         self.users = ",".join([str(session.user_id) for session in sessions]).encode()
         self.devices = ",".join([session.device_id for session in sessions]).encode()
         self.ends_ms = min([session.ends_ms for session in sessions], default=0)

@@ -86,5 +86,6 @@ def _options(host: str, port: int) -> dict[str, Any]:
         "access_log": False,
         "log_config": None,
         "server_header": False,
+        "proxy_headers": False,
         "timeout_graceful_shutdown": GRACE_S,
     }

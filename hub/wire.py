@@ -13,7 +13,7 @@ whose wire is not used behaves as uvicorn's own; and a frame never overtakes wha
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from starlette.types import Send
@@ -21,10 +21,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from hub.outbox import OUTBOX_BYTES
+from hub.outbox import OUTBOX_BYTES, Outbox
 from protocol import closes
 
 EXTENSION: Final = "hub.wire"
+INDIRECT: Final = -1
+"""A descriptor's place where there is none to write to: everything goes through the transport."""
+STOPPED: Final = -2
+"""The same once the session has ended: nothing goes out any more."""
 RECONNECTS_A_SECOND: Final = 1_000
 """What is asked of the agents of a hub that restarts: to come back spread out so thin."""
 
@@ -42,52 +46,63 @@ class Transport(Protocol):
 class Wire:
     """One connection's transport as a session's outbox, and who hears its texts."""
 
-    __slots__ = ("_descriptor", "_is_stopped", "_transport", "hear", "send")
+    __slots__ = ("descriptor", "hear", "send", "transport")
 
     def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.descriptor = _descriptor(transport)
         self.hear: Callable[[bytes], None] | None = None
         self.send: Send | None = None
-        self._transport = transport
-        self._descriptor = _descriptor(transport)
-        self._is_stopped = False
 
     def offer(self, text: bytes, frame: bytes) -> bool:
-        """The frame to the socket, or behind what waits for it; False when too much waits, or the peer is gone.
-
-        No other code runs between the look at the transport and the system call, so the descriptor is still the
-        connection's: a transport that is closing says so before the loop closes its descriptor.
-        """
-        transport = self._transport
-        if self._is_stopped or transport.is_closing():
-            return False
-        if transport.get_write_buffer_size() or self._descriptor is None:
-            return self._write_behind(frame)
-        try:
-            written = os.write(self._descriptor, frame)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            # The peer has gone; the transport learns it from the loop and ends the connection.
-            return False
-        if written < len(frame):
-            transport.write(memoryview(frame)[written:])
-        return True
+        return not write_all((self,), text, frame)
 
     def stop(self) -> None:
-        self._is_stopped = True
+        self.descriptor = STOPPED
 
     async def close(self, code: int, reason: str) -> None:
         if self.send is not None:
             await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
     def abort(self) -> None:
-        self._transport.abort()
+        self.transport.abort()
 
-    def _write_behind(self, frame: bytes) -> bool:
-        if self._transport.get_write_buffer_size() > OUTBOX_BYTES:
+    def write_behind(self, frame: bytes | memoryview) -> bool:
+        """Behind what waits in the transport; False when too much waits, or nothing more may be said."""
+        transport = self.transport
+        if self.descriptor == STOPPED or transport.is_closing() or transport.get_write_buffer_size() > OUTBOX_BYTES:
             return False
-        self._transport.write(frame)
+        transport.write(frame)
         return True
+
+
+def write_all(outboxes: Sequence[Outbox], text: bytes, frame: bytes) -> list[int]:
+    """The frame to each: the loop that all is about. Returns the places of those that did not take it.
+
+    No other code runs between the look at a transport and the system call, so the descriptor is still the
+    connection's: a transport that is closing says so before the loop closes its descriptor.
+    """
+    refused: list[int] = []
+    size, write = len(frame), os.write
+    for place, outbox in enumerate(outboxes):
+        if type(outbox) is not Wire:
+            taken = outbox.offer(text, frame)
+        else:
+            transport, descriptor = outbox.transport, outbox.descriptor
+            if descriptor < 0 or transport.get_write_buffer_size() or transport.is_closing():
+                taken = outbox.write_behind(frame)
+            else:
+                try:
+                    written = write(descriptor, frame)
+                    taken = written == size or outbox.write_behind(memoryview(frame)[written:])
+                except BlockingIOError:
+                    taken = outbox.write_behind(frame)
+                except OSError:
+                    # The peer has gone; the transport learns it from the loop and ends the connection.
+                    taken = False
+        if not taken:
+            refused.append(place)
+    return refused
 
 
 class WireProtocol(WebSocketsSansIOProtocol):
@@ -124,9 +139,9 @@ class WireProtocol(WebSocketsSansIOProtocol):
         self.transport.close()
 
 
-def _descriptor(transport: Transport) -> int | None:
-    """The socket's descriptor; None under TLS, where only the transport may write."""
+def _descriptor(transport: Transport) -> int:
+    """The socket's descriptor; INDIRECT under TLS, where only the transport may write."""
     socket = transport.get_extra_info("socket")
     if socket is None or transport.get_extra_info("ssl_object") is not None:
-        return None
+        return INDIRECT
     return socket.fileno()  # type: ignore[attr-defined, no-any-return]

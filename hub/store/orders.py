@@ -13,6 +13,7 @@ from protocol.messages import Order
 from .database import Database
 from .records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
 
+_INSERT: Final = insert(orders)
 LIVE: Final = (PENDING, ASSIGNED)
 LONGEST_WINDOW_MS: Final = 86_400_000
 
@@ -36,7 +37,7 @@ class Orders:
         }
         try:
             async with self._database.writing() as connection:
-                made = await connection.execute(insert(orders).values(values))
+                made = await connection.execute(_INSERT, values)
         except IntegrityError:
             if draft.idempotency_key is None:
                 raise

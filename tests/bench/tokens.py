@@ -57,7 +57,7 @@ async def make_tokens(settings: Settings, count: int, prefix: str) -> list[str]:
 async def _create(store: Store, names: list[str], password_hash: str) -> list[Token]:
     """One multi-row insert; the sessions' token ids go in with the rows."""
     at_ms = now_ms()
-    session_of = {name: secrets.token_urlsafe(24) for name in names}
+    session_of = {name: secrets.token_urlsafe(16) for name in names}
     rows = [
         {
             "username": name,

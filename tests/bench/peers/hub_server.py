@@ -16,6 +16,7 @@ from hub import server
 from hub.app import Hub
 from hub.config import Settings
 from hub.outbox import frame_of
+from hub.wire import write_all
 
 
 def with_plain_fan_out(app: Starlette, admin_token: str) -> Starlette:
@@ -28,8 +29,7 @@ def with_plain_fan_out(app: Starlette, admin_token: str) -> Starlette:
         text = await request.body()
         frame = frame_of(text)
         for group in hub.registry.groups():
-            for session in group.sessions:
-                session.outbox.offer(text, frame)
+            write_all(group.outboxes, text, frame)
         return Response(status_code=HTTPStatus.ACCEPTED)
 
     app.router.routes.append(Route("/bench/plain", plain, methods=["POST"]))
