@@ -227,7 +227,10 @@ class Ledger:
         began = time.perf_counter()
         try:
             ours = await self._store.assignments.record(list(batch.deliveries.values()), confirm)
-        except IntegrityError:
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one row that cannot be written must not take the others with it
+            log.warning("a batch is written row by row", rows=len(batch.deliveries), error=type(error).__name__)
             ours = await self._write_one_by_one(batch)
         metrics.FLUSH_ROWS.observe(len(batch.deliveries))
         metrics.FLUSH_SECONDS.observe(time.perf_counter() - began)
@@ -237,13 +240,17 @@ class Ledger:
                 metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
 
     async def _write_one_by_one(self, batch: _Batch) -> set[tuple[int, int]]:
-        """A user or an order was deleted in the meantime: the others' rows must not go with it."""
+        """A user or an order was deleted in the meantime, or a row is one that no table takes: the rest is kept."""
         ours: set[tuple[int, int]] = set()
         for delivery in list(batch.deliveries.values()):
             try:
                 ours |= await self._store.assignments.record([delivery], [delivery])
+            except Unavailable:
+                raise
             except IntegrityError:
                 log.warning("row without its order or user", order_id=delivery.order_id, user_id=delivery.user_id)
+            except Exception:
+                log.exception("row that cannot be written", order_id=delivery.order_id, user_id=delivery.user_id)
         return ours
 
     async def _drop_unknown(self, batch: _Batch) -> None:

@@ -16,7 +16,9 @@ from protocol.closes import Close
 from protocol.conversation import Conversation
 from protocol.messages import Hello, ToAgent, ToHub
 
-CHUNK: Final = 1_000
+CHUNK: Final = 2_000
+FIRST_CHUNK: Final = 250
+"""The first chunks are small and the next ones double: the first frames leave while the later claims are made."""
 CLOSE_PATIENCE_S: Final = 2.0
 
 
@@ -112,11 +114,12 @@ class Session:
 
 
 class Chunk:
-    """Up to `CHUNK` sessions, their ids and devices joined as `claim.lua` takes them."""
+    """Up to `capacity` sessions, their ids and devices joined as `claim.lua` takes them."""
 
-    __slots__ = ("_prepared", "sessions")
+    __slots__ = ("_prepared", "capacity", "sessions")
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
         self.sessions: dict[int, Session] = {}
         self._prepared: Group | None = None
 
@@ -184,11 +187,7 @@ class Registry:
         replaced = self.get(session.user_id)
         if replaced is not None:
             self.leave(replaced)
-        if not self._chunks or len(self._chunks[-1].sessions) >= CHUNK:
-            self._chunks.append(Chunk())
-        chunk = self._chunks[-1]
-        chunk.add(session)
-        self._by_user[session.user_id] = (session, chunk)
+        self._place(session)
         return replaced
 
     def close(self, session: Session, close: Close, reason: str = "") -> None:
@@ -204,7 +203,7 @@ class Registry:
             return False
         _, chunk = self._by_user.pop(session.user_id)
         chunk.remove(session)
-        if len(chunk.sessions) < CHUNK // 2 and chunk is not self._chunks[-1]:
+        if len(chunk.sessions) < chunk.capacity // 2 and chunk is not self._chunks[-1]:
             self._merge(chunk)
         return True
 
@@ -222,7 +221,12 @@ class Registry:
         """Moves a thinned chunk's sessions to the end, so that many comings and goings leave few chunks."""
         self._chunks.remove(chunk)
         for session in chunk.sessions.values():
-            if len(self._chunks[-1].sessions) >= CHUNK:
-                self._chunks.append(Chunk())
-            self._chunks[-1].add(session)
-            self._by_user[session.user_id] = (session, self._chunks[-1])
+            self._place(session)
+
+    def _place(self, session: Session) -> None:
+        """Into the last chunk, or a new one."""
+        if not self._chunks or len(self._chunks[-1].sessions) >= self._chunks[-1].capacity:
+            self._chunks.append(Chunk(min(CHUNK, FIRST_CHUNK << len(self._chunks))))
+        chunk = self._chunks[-1]
+        chunk.add(session)
+        self._by_user[session.user_id] = (session, chunk)
