@@ -132,7 +132,7 @@ class Auth:
             claims: dict[str, Any] = jwt.decode(
                 text, self._secret, [ALGORITHM], options={"verify_exp": False, "require": ["sub", "jti", "exp"]}
             )
-            return Token(int(claims["sub"]), claims["jti"], claims.get("dev", ""), claims["exp"] * 1_000)
+            return Token(int(claims["sub"]), claims["jti"], claims.get("dev", ""), round(claims["exp"] * 1_000))
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise Refusal("unauthorized", "the token is not valid: log in") from None
 

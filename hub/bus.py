@@ -110,7 +110,7 @@ class Bus:
             self._read = added
         if last < self._seen:
             # The stream began anew under a clock behind the old one: its next ids would stay below what we wait for.
-            self._seen = last
+            is_gap, self._seen = True, last
         self._added_before = added
         return is_gap
 

@@ -5,6 +5,7 @@ so when Redis has lost its data, claims are restored from the rows before anythi
 refuses to work without the mark that says they are complete.
 """
 
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -12,13 +13,15 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from hub.redis import CLAIMS_COMPLETE, claim_key, claim_prefix, guarded
+from hub.redis import CLAIMS_COMPLETE, claim_key, claim_prefix, guarded, restoring_key
 
 KEPT_AFTER_WINDOW_S: Final = 3_600
+RESTORED_WITHIN_S: Final = 60
 NEW: Final = ord("1")
 OURS: Final = ord("2")
 
 _SCRIPT: Final = Path(__file__).with_name("claim.lua").read_text()
+_MARK: Final = "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('SET', KEYS[2], '1') return 1"
 
 
 class Incomplete(Exception):
@@ -31,6 +34,7 @@ class Claims:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._claim = redis.register_script(_SCRIPT)
+        self._mark = redis.register_script(_MARK)
 
     async def claim(self, order_id: int, valid_duration: int, users: bytes, devices: bytes) -> bytes:
         """Claims one order for a chunk: ids and devices joined by commas, in the same order.
@@ -63,11 +67,20 @@ class Claims:
         with guarded():
             return bool(await self._redis.exists(CLAIMS_COMPLETE))
 
-    async def restore(self, rows: Iterable[tuple[int, int, str]], seconds_of: Callable[[int], int]) -> None:
-        """Puts back the claims of (order id, user id, device id), then the mark. Raises Unavailable."""
+    async def begin_restoring(self) -> str:
+        """The name of a sign that dies with Redis's data: by it `restore` knows that nothing was lost meanwhile."""
+        sign = restoring_key(secrets.token_hex(8))
+        with guarded():
+            await self._redis.set(sign, "1", ex=RESTORED_WITHIN_S)
+        return sign
+
+    async def restore(self, sign: str, rows: Iterable[tuple[int, int, str]], seconds_of: Callable[[int], int]) -> bool:
+        """Puts back the claims of (order id, user id, device id), then the mark; False when Redis was emptied again
+        since the sign was set, and all must be read anew. Raises Unavailable.
+        """
         with guarded():
             async with self._redis.pipeline(transaction=False) as pipe:
                 for order_id, user_id, device_id in rows:
                     pipe.set(claim_key(order_id, user_id), device_id, nx=True, ex=seconds_of(order_id))
                 await pipe.execute()
-            await self._redis.set(CLAIMS_COMPLETE, "1")
+            return bool(await self._mark(keys=[sign, CLAIMS_COMPLETE]))

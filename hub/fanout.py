@@ -152,7 +152,13 @@ class FanOut:
                 log.warning("rows wait for the database", order_id=live.order.id, error=str(error))
                 await asyncio.sleep(_RETRY_S)
             else:
-                return Group([session for session in wanted.sessions if (live.order.id, session.user_id) in ours])
+                return Group(
+                    [
+                        session
+                        for session in wanted.sessions
+                        if (live.order.id, session.user_id, session.device_id) in ours
+                    ]
+                )
         return Group([])
 
     def _write(self, live: LiveOrder, wanted: Group, text: bytes, frame: bytes) -> frozenset[int]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub import metrics
 from hub.clock import now_ms
-from hub.delivery import Acked, Delivery, Lost, NotOwner, Reported, Sent, State, apply, handed_out
+from hub.delivery import Acked, Delivery, Lost, Reported, Sent, State, apply, handed_out
 from hub.errors import Unavailable
 from hub.store import Store
 
@@ -26,10 +26,13 @@ Answer = Callable[[Verdict], None]
 BATCH_ROWS: Final = 5_000
 PENDING_ROWS: Final = 200_000
 GATHER_S: Final = 0.02
-HELD_S: Final = 0.5
+HELD_S: Final = 0.25
 _RETRY_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 log = structlog.get_logger(__name__)
+
+
+Key = tuple[int, int, str]
 
 
 class Holder(Protocol):
@@ -59,8 +62,10 @@ class _Fact:
 
 @dataclass(slots=True)
 class _Batch:
-    deliveries: dict[tuple[int, int], Delivery] = field(default_factory=dict)
-    answers: dict[tuple[int, int], list[Answer]] = field(default_factory=dict)
+    """Rows to write, by order, user and device: whose the row is, the database decides."""
+
+    deliveries: dict[Key, Delivery] = field(default_factory=dict)
+    answers: dict[Key, list[Answer]] = field(default_factory=dict)
 
 
 class Ledger:
@@ -129,7 +134,7 @@ class Ledger:
         except TimeoutError:
             raise Unavailable("the database", "the result waits to be written") from None
 
-    async def commit(self, deliveries: Sequence[Delivery]) -> set[tuple[int, int]]:
+    async def commit(self, deliveries: Sequence[Delivery]) -> set[Key]:
         """Writes these rows now; returns those that belong to their device. Raises Unavailable."""
         async with self._writing:
             await self._note_assigned({delivery.order_id for delivery in deliveries})
@@ -196,25 +201,21 @@ class Ledger:
         self._rows_queued -= len(chunk.holders)
         deliveries = self._batch.deliveries
         for holder in chunk.holders:
-            key = (chunk.order_id, holder.user_id)
+            key = (chunk.order_id, holder.user_id, holder.device_id)
             was_sent = holder.user_id not in chunk.unsent
             known = deliveries.get(key)
             if known is None:
-                deliveries[key] = handed_out(*key, holder.device_id, chunk.at_ms, was_sent)
+                deliveries[key] = handed_out(*key, chunk.at_ms, was_sent)
             else:
                 deliveries[key] = apply(known, Sent() if was_sent else Lost())
 
     def _gather_fact(self, fact: _Fact) -> None:
         self._rows_queued -= 1
-        key = (fact.order_id, fact.user_id)
+        key = (fact.order_id, fact.user_id, fact.event.device_id)
         # A fact without a claim in this batch: the claim's row is written, or was lost with a process and comes
         # back with this one. Either way the upsert decides whose it is.
-        known = self._batch.deliveries.get(key) or Delivery(*key, State.CLAIMED, fact.event.device_id)
-        try:
-            self._batch.deliveries[key] = apply(known, fact.event)
-        except NotOwner:
-            _answer([fact.answer], "not_owner")
-            return
+        known = self._batch.deliveries.get(key) or Delivery(key[0], key[1], State.CLAIMED, key[2])
+        self._batch.deliveries[key] = apply(known, fact.event)
         if fact.answer:
             self._batch.answers.setdefault(key, []).append(fact.answer)
 
@@ -222,7 +223,7 @@ class Ledger:
         await self._drop_unknown(batch)
         if not batch.deliveries:
             return
-        await self._note_assigned({order_id for order_id, _ in batch.deliveries})
+        await self._note_assigned({order_id for order_id, _, _ in batch.deliveries})
         confirm = [batch.deliveries[key] for key in batch.answers]
         began = time.perf_counter()
         try:
@@ -239,9 +240,9 @@ class Ledger:
             if key in ours:
                 metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
 
-    async def _write_one_by_one(self, batch: _Batch) -> set[tuple[int, int]]:
+    async def _write_one_by_one(self, batch: _Batch) -> set[Key]:
         """A user or an order was deleted in the meantime, or a row is one that no table takes: the rest is kept."""
-        ours: set[tuple[int, int]] = set()
+        ours: set[Key] = set()
         for delivery in list(batch.deliveries.values()):
             try:
                 ours |= await self._store.assignments.record([delivery], [delivery])
@@ -255,7 +256,7 @@ class Ledger:
 
     async def _drop_unknown(self, batch: _Batch) -> None:
         """Facts about orders that never were are refused before they reach the tables."""
-        asked = {order_id for order_id, _ in batch.deliveries} - self._known_orders
+        asked = {order_id for order_id, _, _ in batch.deliveries} - self._known_orders
         if not asked:
             return
         missing = asked - (await self._store.orders.get_many(list(asked))).keys()

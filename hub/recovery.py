@@ -18,7 +18,7 @@ from hub.standing import fault
 from hub.store import Store
 from hub.store.records import Account
 
-SETTLE_S: Final = 0.65
+SETTLE_S: Final = 0.4
 """Longer than rows wait to be written: after it, what other processes handed out before the loss is in the rows."""
 
 ARRIVAL_MS: Final = 120_000
@@ -42,14 +42,14 @@ class Recovery:
     async def restore_claims(self) -> None:
         """Makes the claims complete again. Raises Unavailable."""
         async with self._restoring:
-            if await self._claims.is_complete():
-                return
-            await self._ledger.flush()
-            await asyncio.sleep(SETTLE_S)
-            seconds = await self._seconds_to_keep()
-            rows = await self._store.assignments.owners(seconds)
-            await self._claims.restore(rows, seconds.__getitem__)
-            log.info("claims restored from the database", orders=len(seconds), claims=len(rows))
+            while not await self._claims.is_complete():
+                sign = await self._claims.begin_restoring()
+                await self._ledger.flush()
+                await asyncio.sleep(SETTLE_S)
+                seconds = await self._seconds_to_keep()
+                rows = await self._store.assignments.owners(seconds)
+                if await self._claims.restore(sign, rows, seconds.__getitem__):
+                    log.info("claims restored from the database", orders=len(seconds), claims=len(rows))
 
     async def _seconds_to_keep(self) -> dict[int, int]:
         """Of each order that can still be claimed, for how long its claims matter."""

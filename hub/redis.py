@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import fakeredis
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,6 +23,8 @@ EVENTS: Final = "hub:events"
 CLAIMS_COMPLETE: Final = "hub:claims:complete"
 PROCESSES: Final = "hub:processes"
 PATIENCE_S: Final = 3.0
+CONNECTIONS: Final = 50
+EMBEDDED_CONNECTIONS: Final = 10_000
 
 
 def claim_prefix(order_id: int) -> str:
@@ -32,6 +34,10 @@ def claim_prefix(order_id: int) -> str:
 
 def claim_key(order_id: int, user_id: int) -> str:
     return f"{claim_prefix(order_id)}{user_id}"
+
+
+def restoring_key(sign: str) -> str:
+    return f"hub:claims:restoring:{sign}"
 
 
 def session_key(user_id: int) -> str:
@@ -49,15 +55,19 @@ def roll_call_key(request: str) -> str:
 def connect(url: str, patience_s: float = PATIENCE_S) -> Redis:
     """A client of its own pool. `embedded://` is a Redis inside this process, with nothing on disk."""
     if url == EMBEDDED_REDIS:
-        return fakeredis.FakeAsyncRedis(server_type="redis", version=(7,))
-    return Redis.from_url(
+        return fakeredis.FakeAsyncRedis(server_type="redis", version=(7,), max_connections=EMBEDDED_CONNECTIONS)
+    # Beyond its size the pool makes callers wait; redis-py's plain one would refuse the hundred-and-first.
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
+        timeout=patience_s,
         socket_timeout=patience_s,
         socket_connect_timeout=PATIENCE_S,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
         protocol=2,
     )
+    return Redis.from_pool(pool)
 
 
 @contextmanager

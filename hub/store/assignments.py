@@ -32,10 +32,12 @@ class Assignments:
         self._database = database
         self._upsert = _sqlite_upsert() if database.is_sqlite else _mysql_upsert()
 
-    async def record(self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()) -> set[tuple[int, int]]:
+    async def record(
+        self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()
+    ) -> set[tuple[int, int, str]]:
         """Upserts all in one transaction; committed when it returns.
 
-        Returns those of `confirm`, as (order id, user id), whose row belongs to their device.
+        Returns those of `confirm`, as (order id, user id, device id), whose row belongs to their device.
         """
         # Sorted, so that two processes lock rows in the same order.
         values = [_values(delivery) for delivery in sorted(deliveries, key=lambda d: (d.order_id, d.user_id))]
@@ -43,13 +45,8 @@ class Assignments:
             await connection.execute(self._upsert, values)
             if not confirm:
                 return set()
-            owners = await connection.execute(_owners(confirm))
-            owner_of = {(row.order_id, row.user_id): row.device_id for row in owners}
-        return {
-            (delivery.order_id, delivery.user_id)
-            for delivery in confirm
-            if owner_of.get((delivery.order_id, delivery.user_id)) == delivery.device_id
-        }
+            owners = {tuple(row) for row in await connection.execute(_owners(confirm))}
+        return owners & {(delivery.order_id, delivery.user_id, delivery.device_id) for delivery in confirm}
 
     async def insert(self, delivery: Delivery) -> bool:
         """The row, if this user has none of this order yet: of many who try one gets True. Committed then."""
