@@ -1,0 +1,1 @@
+"""The schema: one definition, the migrations, and the script for DBAs say the same."""

@@ -1,0 +1,41 @@
+"""Every user gets every order once, whatever else they try at the same time."""
+
+from pathlib import Path
+
+from .conftest import Play
+from .crowd import crowd_in
+from .storm import Storm
+
+ORDERS = 20
+LATEST_S = 30
+
+
+async def test_200_agents_on_two_hubs(pair: Play, story_dir: Path) -> None:
+    await _weather(pair, story_dir, people=200, seconds=15)
+
+
+async def test_50_agents_on_a_laptop(laptop: Play, story_dir: Path) -> None:
+    await _weather(laptop, story_dir, people=50, seconds=8)
+
+
+async def test_20_agents_where_rows_are_committed_before_frames_leave(strict: Play, story_dir: Path) -> None:
+    await _weather(strict, story_dir, people=20, seconds=4)
+
+
+async def _weather(play: Play, directory: Path, people: int, seconds: int) -> None:
+    async with crowd_in(directory / "agents") as crowd:
+        storm = Storm(play, crowd)
+        await storm.gather(people)
+        await storm.blow(ORDERS, seconds)
+        await storm.settle(seconds + LATEST_S)
+    rows = await play.books.rows(*storm.order_ids)
+    assert len(rows) == people * ORDERS
+    outcome_of = {(row.order_id, row.user_id): row for row in rows}
+    assert len(outcome_of) == len(rows)
+    for user in storm.users:
+        for order_id in storm.order_ids:
+            row = outcome_of[order_id, user.person.id]
+            assert user.submissions(order_id) == (1 if row.outcome == "success" else 0)
+            if row.outcome != "success":
+                # Only the device that was replaced may have left one of its own undone.
+                assert (row.outcome, row.device_id) == ("expired", user.first.device_id)
