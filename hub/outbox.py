@@ -35,6 +35,9 @@ class Outbox(Protocol):
     def abort(self) -> None:
         """Drops the connection and what waits in it."""
 
+    def end(self) -> None:
+        """The connection is over: nothing is kept for it."""
+
 
 class QueueOutbox:
     """The plain way, for any ASGI server: a queue and a task that sends from it."""
@@ -67,6 +70,10 @@ class QueueOutbox:
 
     def stop(self) -> None:
         self._is_closed = True
+
+    def end(self) -> None:
+        self._is_closed = True
+        self._task.cancel()
 
     async def _pump(self) -> None:
         try:

@@ -91,7 +91,7 @@ class _Connection:
     async def _finish(self, session: Session) -> None:
         if session.close_task is not None:
             await asyncio.wait([session.close_task])
-        session.outbox.stop()
+        session.outbox.end()
 
     async def _greet(self, timeout_s: float) -> bool:
         """Takes the hello; False when the peer went first, or said none in time."""

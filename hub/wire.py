@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from starlette.types import Send
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -25,6 +26,7 @@ from hub.outbox import OUTBOX_BYTES, Outbox
 from protocol import closes
 
 EXTENSION: Final = "hub.wire"
+CLOSE_PATIENCE_S: Final = 2.0
 INDIRECT: Final = -1
 """A descriptor's place where there is none to write to: everything goes through the transport."""
 STOPPED: Final = -2
@@ -66,6 +68,11 @@ class Wire:
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def end(self) -> None:
+        """Lets go of whom it served: the objects of a connection hold each other in a circle."""
+        self.stop()
+        self.hear = self.send = None
 
     def write_behind(self, frame: bytes | memoryview) -> bool:
         """Behind what waits in the transport; False when too much waits, or nothing more may be said."""
@@ -124,6 +131,14 @@ class WireProtocol(WebSocketsSansIOProtocol):
         elif not self.close_sent:
             wire.hear(bytes(event.data))
 
+    async def send(self, message: ASGISendEvent) -> None:
+        """uvicorn's own, but a peer that does not answer the close frame is not waited for: with frames unread in
+        the transport its connection would stay for ever."""
+        await super().send(message)
+        if message["type"] == "websocket.close" and self.close_timer is not None:
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
+
     def shutdown(self) -> None:
         """1012 with a hint when to come back: without it all agents of a restarting hub return at once."""
         if not self.handshake_complete or self.close_sent:
@@ -137,6 +152,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
         self.conn.send_close(close.code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
+        self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
 
 
 def _descriptor(transport: Transport) -> int:
