@@ -29,7 +29,7 @@ demo: setup ## a hub, three traders on paper and one order, start to end, in sec
 
 .PHONY: test
 test: setup system lint ## everything: what is missing is installed, then lint, types, import contracts, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: lint
 lint: setup ## style, types and import contracts

@@ -33,10 +33,13 @@ class Background:
         task.add_done_callback(self._died)
 
     async def stop(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Ends all. Cancelled again until they have: `asyncio.wait_for` of Python 3.11, under which redis-py sends,
+        swallows a cancellation that comes as the send completes (cpython issue 86296)."""
+        tasks = set(self._tasks)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.2)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -134,7 +134,7 @@ class Caretaker:
         if due:
             ids = [live.order.id for live in due]
             await self._store.orders.note_over(ids, now)
-            await self._store.assignments.close_overdue(ids)
+            await self._close_overdue(ids)
             for live in due:
                 live.sweeps += 1
         for order_id in self._live.drop_old(now):
@@ -148,7 +148,10 @@ class Caretaker:
         rows = (await self._store.orders.get_many(ids)).values()
         over = [row.order.id for row in rows if row.order.expires_ms <= now]
         if over:
-            await self._store.assignments.close_overdue(over)
+            await self._close_overdue(over)
+
+    async def _close_overdue(self, order_ids: list[int]) -> None:
+        metrics.OUTCOMES.labels("expired").inc(await self._store.assignments.close_overdue(order_ids))
 
     async def _mind_redis(self) -> None:
         """Says that this process lives; notices that Redis was emptied or events were missed."""

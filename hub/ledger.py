@@ -19,6 +19,7 @@ from hub.clock import now_ms
 from hub.delivery import Acked, Delivery, Lost, Reported, Sent, State, apply, handed_out
 from hub.errors import Unavailable
 from hub.store import Store
+from hub.store.assignments import Written
 
 Verdict = Literal["recorded", "not_owner", "no_such_order"]
 Answer = Callable[[Verdict], None]
@@ -138,7 +139,7 @@ class Ledger:
         """Writes these rows now; returns those that belong to their device. Raises Unavailable."""
         async with self._writing:
             await self._note_assigned({delivery.order_id for delivery in deliveries})
-            return await self._store.assignments.record(deliveries, confirm=deliveries)
+            return (await self._store.assignments.record(deliveries, confirm=deliveries)).ours
 
     async def insert(self, delivery: Delivery) -> bool:
         """Writes this row now, if the user has none of this order. Raises Unavailable."""
@@ -227,32 +228,35 @@ class Ledger:
         confirm = [batch.deliveries[key] for key in batch.answers]
         began = time.perf_counter()
         try:
-            ours = await self._store.assignments.record(list(batch.deliveries.values()), confirm)
+            written = await self._store.assignments.record(list(batch.deliveries.values()), confirm)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one row that cannot be written must not take the others with it
             log.warning("a batch is written row by row", rows=len(batch.deliveries), error=type(error).__name__)
-            ours = await self._write_one_by_one(batch)
+            written = await self._write_one_by_one(batch)
         metrics.FLUSH_ROWS.observe(len(batch.deliveries))
         metrics.FLUSH_SECONDS.observe(time.perf_counter() - began)
         for key, answers in batch.answers.items():
-            _answer(answers, "recorded" if key in ours else "not_owner")
-            if key in ours:
+            _answer(answers, "recorded" if key in written.ours else "not_owner")
+            if key in written.ended:
                 metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
 
-    async def _write_one_by_one(self, batch: _Batch) -> set[Key]:
+    async def _write_one_by_one(self, batch: _Batch) -> Written:
         """A user or an order was deleted in the meantime, or a row is one that no table takes: the rest is kept."""
         ours: set[Key] = set()
+        ended: set[Key] = set()
         for delivery in list(batch.deliveries.values()):
             try:
-                ours |= await self._store.assignments.record([delivery], [delivery])
+                written = await self._store.assignments.record([delivery], [delivery])
+                ours |= written.ours
+                ended |= written.ended
             except Unavailable:
                 raise
             except IntegrityError:
                 log.warning("row without its order or user", order_id=delivery.order_id, user_id=delivery.user_id)
             except Exception:
                 log.exception("row that cannot be written", order_id=delivery.order_id, user_id=delivery.user_id)
-        return ours
+        return Written(ours, ended)
 
     async def _drop_unknown(self, batch: _Batch) -> None:
         """Facts about orders that never were are refused before they reach the tables."""

@@ -25,11 +25,15 @@ def configure(style: Literal["console", "json"]) -> None:
             structlog.processors.format_exc_info if style == "json" else _unchanged,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_stderr,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+
+
+def _to_stderr(*_: object) -> structlog.PrintLogger:
+    """Whatever stderr is when the line is written: it may have been replaced since the start."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def _unchanged(

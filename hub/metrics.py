@@ -121,7 +121,8 @@ def _forget_dead(folder: Path) -> None:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            with contextlib.suppress(FileNotFoundError):  # another worker, scraped at the same moment, was quicker
+                mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 async def measure_lag_forever() -> None:

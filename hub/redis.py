@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import fakeredis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, ReadOnlyError, RedisError, ResponseError
@@ -55,6 +54,8 @@ def roll_call_key(request: str) -> str:
 def connect(url: str, patience_s: float = PATIENCE_S) -> Redis:
     """A client of its own pool. `embedded://` is a Redis inside this process, with nothing on disk."""
     if url == EMBEDDED_REDIS:
+        import fakeredis  # a fifth of a second that a hub on a real Redis need not wait
+
         return fakeredis.FakeAsyncRedis(server_type="redis", version=(7,), max_connections=EMBEDDED_CONNECTIONS)
     # Beyond its size the pool makes callers wait; redis-py's plain one would refuse the hundred-and-first.
     pool = BlockingConnectionPool.from_url(

@@ -41,14 +41,14 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     if workers == 1:
         uvicorn.Server(_config(build(settings), host, port)).run()
     else:
-        _share_metrics(settings)
+        _share_metrics(settings, port)
         uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **_options(host, port))
     return 0
 
 
-def _share_metrics(settings: Settings) -> None:
+def _share_metrics(settings: Settings, port: int) -> None:
     """A folder where the workers' counters meet; what an earlier run left there would count again."""
-    folder = settings.data_dir / "metrics"
+    folder = settings.data_dir / f"metrics-{port}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ[metrics.MULTIPROCESS_DIR] = str(folder)

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from tests.services.process import ROOT
 
-GOALS = {"help", "setup", "system", "test", "lint", "format", "run", "agent", "demo", "lock", "clean"}
+GOALS = {"help", "setup", "system", "test", "lint", "format", "run", "agent", "bench", "demo", "lock", "clean"}
 LOCK_LINE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9][^ ;]*)")
 
 

@@ -6,7 +6,7 @@ from any other device changes nothing in it.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import and_, case, func, insert, literal_column, select, update
@@ -25,6 +25,14 @@ UNSENT: Final = '{"sent":false}'
 """`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""
 
 
+class Written(NamedTuple):
+    """Of the deliveries that were to be confirmed, as (order id, user id, device id): whose row belongs to their
+    device, and which of those had no outcome before."""
+
+    ours: set[tuple[int, int, str]]
+    ended: set[tuple[int, int, str]]
+
+
 class Assignments:
     """The record of deliveries."""
 
@@ -32,21 +40,18 @@ class Assignments:
         self._database = database
         self._upsert = _sqlite_upsert() if database.is_sqlite else _mysql_upsert()
 
-    async def record(
-        self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()
-    ) -> set[tuple[int, int, str]]:
-        """Upserts all in one transaction; committed when it returns.
-
-        Returns those of `confirm`, as (order id, user id, device id), whose row belongs to their device.
-        """
+    async def record(self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()) -> Written:
+        """Upserts all in one transaction; committed when it returns. What became of `confirm` is asked and told."""
         # Sorted, so that two processes lock rows in the same order.
         values = [_values(delivery) for delivery in sorted(deliveries, key=lambda d: (d.order_id, d.user_id))]
         async with self._database.writing() as connection:
+            before = await connection.execute(_owners(confirm)) if confirm else ()
+            had_ended = {tuple(row)[:3] for row in before if row.outcome is not None}
             await connection.execute(self._upsert, values)
-            if not confirm:
-                return set()
-            owners = {tuple(row) for row in await connection.execute(_owners(confirm))}
-        return owners & {(delivery.order_id, delivery.user_id, delivery.device_id) for delivery in confirm}
+            after = await connection.execute(_owners(confirm)) if confirm else ()
+            owners = {tuple(row)[:3] for row in after}
+        ours = owners & {(delivery.order_id, delivery.user_id, delivery.device_id) for delivery in confirm}
+        return Written(ours, ours - had_ended)
 
     async def insert(self, delivery: Delivery) -> bool:
         """The row, if this user has none of this order yet: of many who try one gets True. Committed then."""
@@ -165,7 +170,7 @@ def _assignment(row: Any) -> AssignmentRow:
 
 
 def _owners(deliveries: Sequence[Delivery]) -> Any:
-    return select(rows.c.order_id, rows.c.user_id, rows.c.device_id).where(
+    return select(rows.c.order_id, rows.c.user_id, rows.c.device_id, rows.c.outcome).where(
         rows.c.order_id.in_({delivery.order_id for delivery in deliveries}),
         rows.c.user_id.in_({delivery.user_id for delivery in deliveries}),
     )

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from hub.bus import BLOCK_MS, Bus, Event, EventId, Joined, OrderPublished
-from hub.outbox import Outbox
+from hub.bus import AT_ONCE, BLOCK_MS, Bus, Event, EventId, Joined, OrderPublished
 from hub.redis import PATIENCE_S, connect
+from hub.wire import Wire
 
+from .part_loopback import connected
 from .part_rig import Cost, Figure, Part, Rig
 
 _EVENTS: Final = 100
@@ -19,59 +20,75 @@ _ANNOUNCEMENTS: Final = 20
 _TICKS: Final = 5
 
 
-async def measure(rig: Rig, outbox: Outbox) -> list[Part | Figure]:
-    """`outbox` stands under every session that is registered meanwhile."""
+async def measure(rig: Rig) -> list[Part | Figure]:
+    """The costs of one process more."""
     await rig.empty_redis(is_complete=True)
-    found = await _events(rig) + await _joined(rig)
-    return found + await _ticks_and_roll_call(rig, outbox)
+    found = await _events(rig) + await _flood(rig) + await _joined(rig)
+    return found + await _ticks_and_roll_call(rig)
 
 
 class _Audience:
     """Some hub processes' ends of the stream, and how to wait until all have heard."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, buses: list[Bus]) -> None:
         self._rig = rig
+        self._buses = buses
         self._left = 0
         self._all_heard = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def hear(self, event: Event, event_id: EventId) -> None:
+    def listen(self) -> None:
+        self._tasks = [asyncio.create_task(bus.read_forever(self._hear)) for bus in self._buses]
+
+    async def stop(self) -> None:
+        await _end(self._tasks)
+        self._tasks = []
+
+    async def _hear(self, event: Event, event_id: EventId) -> None:
         if isinstance(event, Joined):
             self._rig.hub.dispatch.heard_joined(event, event_id)
         self._left -= 1
         if not self._left:
             self._all_heard.set()
 
-    async def tell(self, event: Event, listeners: int) -> None:
-        self._left = listeners
+    def expect(self, events: int) -> None:
+        self._left = events * len(self._buses)
         self._all_heard.clear()
+
+    async def tell(self, event: Event) -> None:
+        """Announces, and waits until everyone has heard."""
+        self.expect(1)
         await self._rig.hub.bus.announce(event)
+        await self._all_heard.wait()
+
+    async def catch_up(self) -> None:
+        """Listens from where it stopped until it has heard what was expected."""
+        self.listen()
         await self._all_heard.wait()
 
 
 @asynccontextmanager
-async def _listening(rig: Rig, listeners: int) -> AsyncIterator[_Audience]:
-    audience = _Audience(rig)
-    readers = [connect(rig.hub.settings.redis_url, PATIENCE_S + BLOCK_MS / 1_000) for _ in range(listeners)]
+async def _audience(rig: Rig, processes: int) -> AsyncIterator[_Audience]:
+    readers = [connect(rig.hub.settings.redis_url, PATIENCE_S + BLOCK_MS / 1_000) for _ in range(processes)]
     buses = [Bus(rig.hub.redis, reader) for reader in readers]
     for bus in buses:
         await bus.start()
-    tasks = [asyncio.create_task(bus.read_forever(audience.hear)) for bus in buses]
+    audience = _Audience(rig, buses)
     try:
         yield audience
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await audience.stop()
         for reader in readers:
             await reader.aclose()
 
 
-async def _heard(rig: Rig, event: Event, times: int, listeners: int) -> Cost:
-    async with _listening(rig, listeners) as audience:
+async def _heard(rig: Rig, event: Event, times: int, processes: int) -> Cost:
+    async with _audience(rig, processes) as audience:
+        audience.listen()
 
         async def ring(_number: int) -> None:
             for _ in range(times):
-                await audience.tell(event, listeners)
+                await audience.tell(event)
 
         return await rig.meter.cost(times, ring)
 
@@ -92,6 +109,29 @@ async def _events(rig: Rig) -> list[Part | Figure]:
     ]
 
 
+async def _flood(rig: Rig) -> list[Part | Figure]:
+    """Announcements of single arrivals, one after the other; then a process that reads many of them at once."""
+    event = Joined("another", [rig.users[0].user_id])
+
+    async def announce(_number: int) -> None:
+        for _ in range(AT_ONCE):
+            await rig.hub.bus.announce(event)
+
+    announced = await rig.meter.cost(AT_ONCE, announce)
+    async with _audience(rig, 1) as audience:
+
+        async def fill(number: int) -> None:
+            await audience.stop()
+            audience.expect(AT_ONCE)
+            await announce(number)
+
+        heard = await rig.meter.cost(AT_ONCE, lambda _: audience.catch_up(), prepare=fill)
+    return [
+        Part("announce", "an event announced, nobody listens", "event", announced),
+        Part("hear_many", f"an event heard, {AT_ONCE} at a time", "event", heard),
+    ]
+
+
 async def _joined(rig: Rig) -> list[Part | Figure]:
     ids, many = [token.user_id for token in rig.users[: rig.sizes.chunk]], rig.sizes.readers
     event = Joined("another", ids)
@@ -100,7 +140,7 @@ async def _joined(rig: Rig) -> list[Part | Figure]:
     return [Part("joined", f"an arrival of {len(ids):,} announced, each process that hears it", "arrival", each)]
 
 
-async def _ticks_and_roll_call(rig: Rig, outbox: Outbox) -> list[Part | Figure]:
+async def _ticks_and_roll_call(rig: Rig) -> list[Part | Figure]:
     hub = rig.hub
     await hub.bus.start()
     await hub.caretaker.tick()
@@ -110,18 +150,34 @@ async def _ticks_and_roll_call(rig: Rig, outbox: Outbox) -> list[Part | Figure]:
             await hub.caretaker.tick()
 
     empty = await rig.meter.cost(_TICKS, tick)
-    for token in rig.users:
-        hub.registry.join(rig.session(token, outbox))
-    full = await rig.meter.cost(_TICKS, tick)
-    listener = asyncio.create_task(hub.bus.read_forever(hub.hear))
-    called = await rig.meter.cost(len(rig.users), lambda _: hub.roll_call.agents())
-    listener.cancel()
-    await asyncio.gather(listener, return_exceptions=True)
-    for session in list(hub.registry):
-        hub.registry.leave(session)
+    async with connected(1) as (pair,):
+        for token in rig.users:
+            hub.registry.join(rig.session(token, Wire(pair.transport)))
+        full = await rig.meter.cost(_TICKS, tick)
+        called = await _roll_call(rig)
+        for session in list(hub.registry):
+            hub.registry.leave(session)
     a_session = (full.hub - empty.hub) / len(rig.users)
     return [
         Part("tick", "the caretaker's second of a process, no order live", "process", empty),
         Figure("tick_session_us", "of its second, hub CPU a session", a_session, "µs"),
-        Part("roll_call", "an agent in a roll call (answer and question in one process)", "agent", called),
+        Part("roll_call", "an agent in a roll call, answer and question in one process", "agent", called),
     ]
+
+
+async def _roll_call(rig: Rig) -> Cost:
+    hub = rig.hub
+    listener = asyncio.create_task(hub.bus.read_forever(hub.hear))
+    try:
+        return await rig.meter.cost(len(rig.users), lambda _: hub.roll_call.agents())
+    finally:
+        await _end([listener])
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancels until they have ended: the client writes inside `wait_for`, which in Python 3.11 can swallow it once."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)

@@ -7,10 +7,8 @@ no reader to wake, so a write costs less than in `make bench`, and so does the s
 import asyncio
 import gc
 import os
-import socket
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final
 
 from hub.clock import now_ms
@@ -20,17 +18,18 @@ from hub.wire import Wire
 from protocol.codec import encode
 from protocol.messages import Order, OrderMessage
 
-from .part_rig import Cost, Figure, Part, Rig
+from .part_loopback import Pair, connected
+from .part_rig import Figure, Part, Rig, Work
 
 _FRAMES: Final = 20
 """Frames a socket and round: with their overhead they fit into a receive buffer."""
-_REPEATS: Final = 20
+_REPEATS: Final = 50
 
 
 async def measure(rig: Rig) -> list[Part | Figure]:
     """Everything that needs no other process but MariaDB for the accounts."""
-    async with loopback(rig.sizes.sockets) as wires:
-        return [*await _admission(rig), *await _sessions(rig, wires[0][0]), *await _frames(rig, wires)]
+    async with connected(rig.sizes.sockets) as pairs:
+        return [*await _admission(rig), *await _sessions(rig, pairs[0].transport), *await _frames(rig, pairs)]
 
 
 async def _admission(rig: Rig) -> list[Part | Figure]:
@@ -43,7 +42,7 @@ async def _admission(rig: Rig) -> list[Part | Figure]:
     async def admit(_number: int) -> None:
         await asyncio.gather(*(auth.authenticate(token) for token in tokens))
 
-    checked = await _sync(rig, len(rig.tokens), lambda: [auth.read(token) for token in rig.tokens])
+    checked = await rig.meter.cost(len(rig.tokens), _at_once(lambda: [auth.read(token) for token in rig.tokens]))
     return [
         Part("token", "a token's signature checked", "token", checked),
         Part("account", f"an account looked up, {chunk:,} at once", "account", await rig.meter.cost(chunk, look_up)),
@@ -51,70 +50,62 @@ async def _admission(rig: Rig) -> list[Part | Figure]:
     ]
 
 
-async def _sessions(rig: Rig, wire: Wire) -> list[Part | Figure]:
-    chunk = [rig.session(token, wire) for token in rig.users[: rig.sizes.chunk]]
-    group = await _sync(rig, _REPEATS * len(chunk), lambda: [Group(chunk) for _ in range(_REPEATS)])
+async def _sessions(rig: Rig, transport: asyncio.Transport) -> list[Part | Figure]:
+    chunk = [rig.session(token, Wire(transport)) for token in rig.users[: rig.sizes.chunk]]
+    joining = _at_once(lambda: [Group(chunk) for _ in range(_REPEATS)])
+    group = await rig.meter.cost(_REPEATS * len(chunk), joining)
     return [
         Part("group", f"ids and devices of {len(chunk):,} sessions joined", "session", group),
-        Figure("session_bytes", "session, conversation, wire and registry entry", _session_bytes(rig, wire), "B"),
+        Figure("session_bytes", "session, conversation, wire and registry entry", _session_bytes(rig, transport), "B"),
     ]
 
 
-def _session_bytes(rig: Rig, wire: Wire) -> float:
+def _session_bytes(rig: Rig, transport: asyncio.Transport) -> float:
     """Python's own count. All wires lend one transport: what the server keeps a connection is not in it."""
     gc.collect()
     tracemalloc.start()
     registry = Registry()
     for token in rig.users:
-        registry.join(rig.session(token, Wire(wire._transport)))
+        registry.join(rig.session(token, Wire(transport)))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return held / len(registry)
 
 
-async def _frames(rig: Rig, wires: list[tuple[Wire, int]]) -> list[Part | Figure]:
+async def _frames(rig: Rig, pairs: list[Pair]) -> list[Part | Figure]:
     at_ms = now_ms()
-    order = Order(1_000_001, "TEN_MINUTE", "BTCUSDT", "LONG", 60, at_ms, at_ms + 60_000)
-    text = encode(OrderMessage(order, at_ms))
-    frame = frame_of(text)
-    offers, descriptors = [wire.offer for wire, _ in wires], [descriptor for _, descriptor in wires]
-
-    def build() -> None:
-        for _ in range(_REPEATS * _FRAMES):
-            frame_of(encode(OrderMessage(order, at_ms)))
+    message = OrderMessage(Order(1_000_001, "TEN_MINUTE", "BTCUSDT", "LONG", 60, at_ms, at_ms + 60_000), at_ms)
+    text = encode(message)
+    frame, frames = frame_of(text), _FRAMES * len(pairs)
+    offers = [Wire(pair.transport).offer for pair in pairs]
+    descriptors = [pair.transport.get_extra_info("socket").fileno() for pair in pairs]
 
     def offer() -> None:
         for _ in range(_FRAMES):
-            refused = [take for take in offers if not take(text, frame)]
-            if refused:
-                raise RuntimeError(f"{len(refused)} connections took no frame")
+            if [place for place, take in enumerate(offers) if not take(text, frame)]:
+                raise RuntimeError("a connection took no frame")
 
     def write() -> None:
         for _ in range(_FRAMES):
             for descriptor in descriptors:
                 os.write(descriptor, frame)
 
-    units = _FRAMES * len(wires)
+    async def read(_number: int) -> None:
+        for pair in pairs:
+            pair.drain()
+
+    built = await rig.meter.cost(_REPEATS, _at_once(lambda: [frame_of(encode(message)) for _ in range(_REPEATS)]))
+    offered = await rig.meter.cost(frames, _at_once(offer), prepare=read)
+    written = await rig.meter.cost(frames, _at_once(write), prepare=read)
     return [
-        Part("frame", f"an order encoded and framed, {len(frame)} bytes (once an order)", "order", await _sync(rig, _REPEATS * _FRAMES, build)),
-        Part("offer", "a frame offered to a connection", "frame", await _sync(rig, units, offer)),
-        Part("write", "the bare os.write of it: the limit", "frame", await _sync(rig, units, write)),
+        Part("frame", f"an order encoded and framed, {len(frame)} bytes (once an order)", "order", built),
+        Part("offer", "a frame offered to a connection", "frame", offered),
+        Part("write", "the bare os.write of it: the limit", "frame", written),
     ]
 
 
-async def _sync(rig: Rig, units: int, work: Callable[[], object]) -> Cost:
-    """Between the rounds the loop turns, so that peers read."""
-
+def _at_once(work: Callable[[], object]) -> Work:
     async def once(_number: int) -> None:
         work()
 
-    async def with_pause() -> None: ...
-
-    await with_pause()
-    return await rig.meter.cost(units, once)
-
-
-@asynccontextmanager
-async def loopback(count: int) -> AsyncIterator[list[tuple[Wire, int]]]:
-    """Connections of this process with itself: each one's wire, and its descriptor."""
-    yield []
+    return once

@@ -31,6 +31,9 @@ DEVICE: Final = "0f8fad5b-d9cb-469f-a165-{:012d}"
 """A device id as agents have them: a UUID."""
 
 
+Work = Callable[[int], Awaitable[object]]
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much is measured. `users` a multiple of `chunk`; rows are users × orders."""
@@ -102,10 +105,12 @@ class Meter:
         self._pids = ([redis_pid], [mariadb_pid])
         self._rounds = rounds
 
-    async def cost(self, units: int, work: Callable[[int], Awaitable[object]], rounds: int | None = None) -> Cost:
-        """The median over the rounds of what `work(round)` costs, for each of its `units`."""
+    async def cost(self, units: int, work: Work, *, prepare: Work | None = None) -> Cost:
+        """The median over the rounds of what `work(round)` costs, for each of its `units`; `prepare` costs nothing."""
         taken = []
-        for number in range(rounds or self._rounds):
+        for number in range(self._rounds):
+            if prepare is not None:
+                await prepare(number)
             before = self._read()
             await work(number)
             taken.append([(now - then) / 1_000 / units for then, now in zip(before, self._read(), strict=True)])

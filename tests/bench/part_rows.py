@@ -10,9 +10,7 @@ from hub.funnel import funnel
 from hub.store.records import Draft, OrderRow
 from hub.tables import order_assignments
 
-from .part_rig import DEVICE, Cost, Figure, Part, Rig
-
-_RESTORES = 3
+from .part_rig import DEVICE, Figure, Part, Rig
 
 
 async def measure(rig: Rig) -> list[Part | Figure]:
@@ -47,13 +45,15 @@ async def _written(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
     done = [
         [apply(row, Reported(row.device_id, "success", now_ms(), "placed", data)) for row in rows] for rows in acked
     ]
-    size = f"{rig.sizes.users:,} a statement"
+    size, users = f"{rig.sizes.users:,} a statement", rig.sizes.users
+    inserted = await rig.meter.cost(users, lambda r: record(lives[r]))
+    acks = await rig.meter.cost(users, lambda r: record(acked[r]))
+    results = await rig.meter.cost(users, lambda r: record(done[r], confirm=done[r]))
     steps = [
-        Part("insert", f"a row written, {size}", "row", await rig.meter.cost(rig.sizes.users, lambda r: record(lives[r]))),
-        Part("ack", f"its ack, {size}", "row", await rig.meter.cost(rig.sizes.users, lambda r: record(acked[r]))),
+        Part("insert", f"a row written, {size}", "row", inserted),
+        Part("ack", f"its ack, {size}", "row", acks),
+        Part("result", "its result, and whose row it is read back", "row", results),
     ]
-    cost = await rig.meter.cost(rig.sizes.users, lambda r: record(done[r], confirm=done[r]))
-    steps.append(Part("result", "its result, and whose row it is read back", "row", cost))
     rates = [Figure(f"{p.key}_per_s", f"rows a second, {p.key}", 1e6 / p.cost.wall, "/s") for p in steps]
     return [*steps, *rates]
 
@@ -68,10 +68,10 @@ async def _read(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
         funnel(rows, absent, is_open=True)
 
     rows = len(orders) * rig.sizes.users
+    one = await rig.meter.cost(rig.sizes.users, read_funnel)
     old = await rig.meter.cost(rows, lambda _: assignments.open_orders(now_ms() - 90_000_000))
-    size = await rig.hub.redis.dbsize()
     return [
-        Part("funnel", "the funnel of one order, GET /api/orders/{id}", "row", await rig.meter.cost(rig.sizes.users, read_funnel)),
+        Part("funnel", "the funnel of one order, GET /api/orders/{id}", "row", one),
         Part("open_orders", "open rows of the last 25 h looked for (every 10 min)", "row", old),
         Figure("row_bytes", "MariaDB data and indices a row", await _row_bytes(rig) / rows, "B"),
     ]
@@ -93,13 +93,12 @@ async def _restored(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
     """Redis emptied under a hub with these live orders; the wait for other processes' rows is in the wall time."""
     ids = [order.order.id for order in orders]
     rows = len(orders) * rig.sizes.users
-    read = await rig.meter.cost(rows, lambda _: rig.hub.store.assignments.owners(ids), _RESTORES)
-
-    async def restore(_number: int) -> None:
-        await rig.empty_redis(is_complete=False)
-        await rig.hub.recovery.restore_claims()
-
-    whole: Cost = await rig.meter.cost(rows, restore, _RESTORES)
+    read = await rig.meter.cost(rows, lambda _: rig.hub.store.assignments.owners(ids))
+    whole = await rig.meter.cost(
+        rows,
+        lambda _: rig.hub.recovery.restore_claims(),
+        prepare=lambda _: rig.empty_redis(is_complete=False),
+    )
     return [
         Part("owners", f"claims read back from {rows:,} rows", "row", read),
         Part("restore", "the whole restoration after Redis was emptied", "row", whole),

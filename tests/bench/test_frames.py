@@ -55,6 +55,7 @@ def test_fragments_are_joined_around_a_ping() -> None:
         (bytes([0x80 | CONTINUATION, 1, 65]), "without its beginning"),
         (bytes([TEXT, 1, 65]) + server_frame(b"other"), "without its end"),
     ],
+    ids=["masked", "reserved", "no beginning", "no end"],
 )
 def test_what_a_client_must_refuse(data: bytes, why: str) -> None:
     with pytest.raises(BrokenFrame, match=why):

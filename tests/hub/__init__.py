@@ -1,0 +1,1 @@
+"""Tests of `hub`, module by module, and of a real hub from outside (`test_bad_*`, `test_auth`)."""

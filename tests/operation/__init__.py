@@ -1,0 +1,1 @@
+"""The hub in operation: slow and dead peers, several processes, restarts, and what Prometheus sees; on real parts."""

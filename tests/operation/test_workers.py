@@ -1,0 +1,133 @@
+"""Several workers on one port: orders reach everyone once, and whoever is asked knows the sums."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from protocol import closes
+from tests.services.fixtures import Stores
+from tests.services.hub_process import HubSettings
+from tests.services.waiting import WaitedTooLong, eventually
+from tests.story.conftest import Play, Stage, play_on
+from tests.story.trader import Trader
+
+from .workers import MOST_TRIES, WORKERS, WorkersHub
+
+AT_LEAST = 12
+EACH_AT_LEAST = 2
+ORDERS = 4
+SUMMED_S = 10
+
+
+@pytest.fixture
+async def play(operation_dir: Path, server_stores: Stores) -> AsyncIterator[Play]:
+    settings = HubSettings(server_stores.database_url, server_stores.redis_url)
+    hub = WorkersHub(operation_dir / "workers", settings)
+    with ExitStack() as stack:
+        stack.callback(hub.kill)
+        await asyncio.to_thread(hub.migrate)
+        await asyncio.to_thread(hub.start)
+        await eventually(lambda: len(hub.workers()) == WORKERS, "both workers run")
+        async with play_on(Stage([hub], server_stores.database_url)) as playing:
+            yield playing
+
+
+async def test_two_workers_act_as_one_hub(play: Play) -> None:
+    hub = play.stage.hubs[0]
+    assert isinstance(hub, WorkersHub)
+    traders = await _spread(play, hub)
+    everyone = [trader.person.id for trader in traders]
+
+    order_ids = [await play.admin.publish(everyone) for _ in range(ORDERS)]
+    await _all_have(traders, order_ids)
+    deliveries = ORDERS * len(traders)
+    assert len(await play.books.rows(*order_ids)) == deliveries
+    await _everyone_says(hub, connections=len(traders), acks=deliveries, orders=ORDERS)
+
+    await _replaced_by_one_on_the_other_worker(play, hub)
+
+    killed = hub.worker_of(_port(traders[0]))
+    assert killed is not None
+    hub.kill_worker(killed)
+    here, away = _split(hub, traders)
+    await eventually(lambda: all(trader.closed for trader in away), "their connections are broken")
+    await eventually(lambda: len(hub.workers()) == WORKERS and killed not in hub.workers(), "another worker runs")
+    await _everyone_says(hub, connections=len(here), acks=deliveries, orders=ORDERS)
+
+    missed = await play.admin.publish(everyone)
+    for trader in away:
+        await trader.connect()
+    await _all_have(traders, [*order_ids, missed])
+    await _everyone_says(hub, connections=len(traders), acks=deliveries + len(traders), orders=ORDERS + 1)
+
+
+async def _spread(play: Play, hub: WorkersHub) -> list[Trader]:
+    """As many as wanted and more, until each worker has some."""
+    traders: list[Trader] = []
+    while len(traders) < AT_LEAST or any(len(peers) < EACH_AT_LEAST for peers in hub.workers().values()):
+        assert len(traders) < MOST_TRIES, "one worker takes all"
+        traders.append(await play.trader(acts=True))
+        await traders[-1].connect()
+    return traders
+
+
+async def _replaced_by_one_on_the_other_worker(play: Play, hub: WorkersHub) -> None:
+    """The same login again and again, until the other worker gets it."""
+    first = await play.trader()
+    await first.connect()
+    for _ in range(MOST_TRIES):
+        second = play.desk.device(hub.url, first.person, first.token)
+        home = hub.worker_of(_port(first))
+        await second.connect()
+        await eventually(lambda: first.closed == closes.SESSION_REPLACED, "the first is replaced")  # noqa: B023
+        if hub.worker_of(_port(second)) != home:
+            assert second.closed is None
+            await second.drop()
+            return
+        first = second
+    raise AssertionError("one worker takes all")
+
+
+async def _all_have(traders: list[Trader], order_ids: list[int]) -> None:
+    wanted = set(order_ids)
+    await eventually(lambda: all(trader.recorded() == wanted for trader in traders), "everyone has all")
+    assert [trader.submissions for trader in traders] == [dict.fromkeys(order_ids, 1)] * len(traders)
+
+
+async def _everyone_says(hub: WorkersHub, *, connections: int, acks: int, orders: int) -> None:
+    wanted = {
+        "bn_hub_connections": connections,
+        "bn_hub_acks_total": acks,
+        'bn_hub_outcomes_total{outcome="success"}': acks,
+        "bn_hub_orders_published_total": orders,
+        'bn_hub_claims_total{result="new"}': acks,
+    }
+
+    said: list[dict[str, float]] = []
+
+    async def is_so() -> bool:
+        said[:] = (await asyncio.to_thread(hub.metrics_by_worker)).values()
+        return all({name: values[name] for name in wanted} == wanted for values in said)
+
+    try:
+        await eventually(is_so, "both say the sums", SUMMED_S)
+    except WaitedTooLong:
+        for values in said:
+            assert {name: values[name] for name in wanted} == wanted
+        raise
+
+
+def _split(hub: WorkersHub, traders: list[Trader]) -> tuple[list[Trader], list[Trader]]:
+    """Those whose connection a worker serves, and those whose worker is gone."""
+    served = set().union(*hub.workers().values())
+    here = [trader for trader in traders if _port(trader) in served]
+    return here, [trader for trader in traders if trader not in here]
+
+
+def _port(trader: Trader) -> int:
+    assert trader._socket is not None
+    port: int = trader._socket.local_address[1]
+    return port

@@ -1,0 +1,1 @@
+"""Tests of `protocol`, as specifications of the wire contract."""
