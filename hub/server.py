@@ -83,6 +83,8 @@ def _options(host: str, port: int) -> dict[str, Any]:
         "ws_per_message_deflate": False,
         "ws_ping_interval": None,
         "backlog": 4_096,
+        # Polling clients come back each second on the same connection: one that is closed under them costs a poll.
+        "timeout_keep_alive": 75,
         "access_log": False,
         "log_config": None,
         "server_header": False,

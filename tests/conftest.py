@@ -1,15 +1,16 @@
 """What every test may ask for, and how the tests are shared out between processes.
 
 The real services of `tests/services` are stopped also when the run is ended early. With several processes (`make test`
-runs two) the tests of a file stay together, so that they share its servers; those of the story share a whole stage.
+runs two) the tests of a file stay together, and those of a folder whose hubs live as long as its tests.
 """
 
 import pytest
 
 pytest_plugins = ["tests.services.fixtures"]
 
-STAGES = {"test_mass.py": "storm", "test_crash.py": "storm"}
-FIRST = ("story", "storm", "operation", "agent")
+STORM = ("test_mass.py", "test_crash.py")
+TOGETHER = ("story", "operation", "hub", "cli")
+FIRST = ("story", "storm", "operation", "hub", "cli", "agent")
 """The longest ones: begun last they would keep one process busy while the other waits."""
 
 
@@ -20,8 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    if item.path.parent.name == "story":
-        return STAGES.get(item.path.name, "story")
+    folder = item.path.parent.name
+    if item.path.name in STORM:
+        return "storm"
+    if folder in TOGETHER:
+        return folder
     return str(item.path.relative_to(item.config.rootpath))
 
 

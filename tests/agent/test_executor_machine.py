@@ -375,4 +375,4 @@ class ExecutorMachine(RuleBasedStateMachine):
 
 
 TestExecutorMachine = ExecutorMachine.TestCase
-TestExecutorMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestExecutorMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

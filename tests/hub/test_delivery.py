@@ -163,7 +163,7 @@ class OneOrderOfOneUser(RuleBasedStateMachine):
         assert delivery.executed_ms is None or delivery.outcome is not None
 
 
-OneOrderOfOneUser.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+OneOrderOfOneUser.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestOneOrderOfOneUser = OneOrderOfOneUser.TestCase
 
 
@@ -297,7 +297,7 @@ def test_the_written_row_is_the_folded_delivery(stores: Stores) -> None:
 
 
 def _given_each_history(check: Callable[[list[list[Fact]]], None]) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(histories)
     def each(history: list[list[Fact]]) -> None:
         check(history)

@@ -69,6 +69,7 @@ async def test_a_hub_that_ends_says_when_to_come_back_has_written_all_and_waits_
     people = [line.person.id for line in lines]
     reading = asyncio.gather(*(line.read_until_closed() for line in lines))
     order_id = await pair.admin.publish(people)
+    await eventually(lambda: all(line.orders() == [order_id] for line in lines), "each has the order")
     async with _ended(hub):
         assert {row.user_id for row in await pair.books.rows(order_id)} == set(people)
         assert await reading == [closes.RESTARTING.code] * len(lines)
