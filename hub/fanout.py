@@ -28,8 +28,9 @@ from protocol import closes
 from protocol.codec import encode
 from protocol.messages import OrderMessage
 
-IN_FLIGHT: Final = 4
-"""Chunks whose claims are under way at once: some at Redis while another's frames are written."""
+IN_FLIGHT: Final = 2
+"""Chunks whose claims are under way at once: one at Redis while another's frames are written. With more, Redis works
+through all that wait before it answers the first."""
 _RETRY_S: Final = 0.1
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from protocol.closes import Close
 from protocol.conversation import Conversation
 from protocol.messages import Hello, ToAgent, ToHub
 
-CHUNK: Final = 2_000
+CHUNK: Final = 1_000
 FIRST_CHUNK: Final = 250
 """The first chunks are small and the next ones double: the first frames leave while the later claims are made."""
 CLOSE_PATIENCE_S: Final = 2.0
