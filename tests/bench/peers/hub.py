@@ -26,7 +26,7 @@ from .base import Peer, Published, Wire, payload
 
 _SETTLED_WITHIN_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.01
-_ORDER: Final = {"time_increments": "TEN_MINUTE", "symbol_name": "BTCUSDT", "direction": "LONG", "valid_duration": 60}
+_ORDER: Final = {"time_increments": "TEN_MINUTE", "symbol_name": "BTCUSDT", "direction": "LONG", "valid_duration": 10}
 
 
 class HubHost:
