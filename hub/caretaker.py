@@ -77,7 +77,6 @@ class Caretaker:
     async def tick(self) -> None:
         """All duties once."""
         await self._duty("check sessions", self._check_sessions)
-        metrics.CONNECTIONS.set(len(self._registry))
         metrics.LEDGER_ROWS.set(self._ledger.depth)
         await self._duty("load orders", self._load_orders)
         await self._duty("sweep", self._sweep)

@@ -84,6 +84,7 @@ BUILD: Final = Gauge(
 
 def start() -> None:
     """Sets what stands from the start. Every label that is known appears at 0, so that rates have a beginning."""
+    CONNECTIONS.set(0)
     BUILD.labels(__version__, platform.python_version()).set(1)
     for result in ("new", "own", "other"):
         CLAIMS.labels(result)

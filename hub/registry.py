@@ -188,6 +188,7 @@ class Registry:
         if replaced is not None:
             self.leave(replaced)
         self._place(session)
+        metrics.CONNECTIONS.set(len(self._by_user))
         return replaced
 
     def close(self, session: Session, close: Close, reason: str = "") -> None:
@@ -202,6 +203,7 @@ class Registry:
         if entry is None or entry[0] is not session:
             return False
         _, chunk = self._by_user.pop(session.user_id)
+        metrics.CONNECTIONS.set(len(self._by_user))
         chunk.remove(session)
         if len(chunk.sessions) < chunk.capacity // 2 and chunk is not self._chunks[-1]:
             self._merge(chunk)
