@@ -15,6 +15,9 @@ from .process import Server, program
 
 def make_template(directory: Path) -> Path:
     """A data directory with system tables and a root user without password, for loopback only."""
+    # A folder for temporary tables of its own: in the common one each server that starts removes the others'.
+    temporary = directory.with_name(f"{directory.name}-tmp")
+    temporary.mkdir()
     answer = subprocess.run(
         [
             program("mariadb-install-db", "mysql_install_db"),
@@ -23,6 +26,7 @@ def make_template(directory: Path) -> Path:
             "--skip-test-db",
             "--innodb-log-file-size=32M",
             f"--datadir={directory}",
+            f"--tmpdir={temporary}",
             *_as_this_user(),
         ],
         capture_output=True,
@@ -45,6 +49,8 @@ class MariaDB(Server):
         super().__init__("mariadbd", directory)
         self._data = directory / "data"
         self._socket = directory / "sock"
+        self._temporary = directory / "tmp"
+        self._temporary.mkdir()
         shutil.copytree(template, self._data)
 
     def command(self) -> list[str]:
@@ -52,6 +58,7 @@ class MariaDB(Server):
             program("mariadbd", "mysqld"),
             "--no-defaults",
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             f"--socket={self._socket}",
             f"--pid-file={self.directory / 'pid'}",
             f"--port={self.port}",
