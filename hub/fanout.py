@@ -31,6 +31,9 @@ from protocol.messages import OrderMessage
 IN_FLIGHT: Final = 2
 """Chunks whose claims are under way at once: one at Redis while another's frames are written. With more, Redis works
 through all that wait before it answers the first."""
+_TURNS_TO_LEAVE: Final = 2
+"""Of the event loop, until a claim that was begun is on its way: in the first its task hands the command to the
+transport, at the end of the second uvloop puts it on the wire."""
 _RETRY_S: Final = 0.1
 
 log = structlog.get_logger(__name__)
@@ -70,6 +73,9 @@ class FanOut:
             eligible = self._eligible(live, group, sent_ms)
             if eligible.sessions:
                 ahead.append((eligible, asyncio.create_task(self._claim(live, eligible))))
+                # Else it would wait at home while the frames before it are written, and Redis would have nothing to do.
+                for _ in range(_TURNS_TO_LEAVE):
+                    await asyncio.sleep(0)
             if len(ahead) >= IN_FLIGHT:
                 await self._hand_out(live, *ahead.popleft(), text, frame)
         while ahead:
