@@ -17,6 +17,8 @@ from .processes import Programs
 from .sockets import unsent_bytes
 
 _CAUGHT_UP_WITHIN_S: Final = 90.0
+_OPEN_THROUGH_RESTART_S: Final = 120
+"""The window of a restart's orders, beyond the longest wait: who comes late must still find them open."""
 _DRAINED_WITHIN_S: Final = 30.0
 _BURST: Final = 300
 """Questions at a time: their answers fit into what the hub lets wait for one peer, so that none is closed for it."""
@@ -98,7 +100,7 @@ def _round_of_readers(hub: Hub, readers: int) -> dict[str, Any]:
 def restart(hub: Hub, count: int, say: Say) -> dict[str, Any]:
     """A hub restart under `count` agents: one order unacked from before, one published as soon as it is back."""
     hub.generator.ask("arm", count=count, pids=[])
-    before = hub.publish()
+    before = hub.publish(_OPEN_THROUGH_RESTART_S)
     hub.generator.ask("wait", 35, timeout=30)
     hub.generator.ask("forget")
     hub.generator.ask("reconnect", on=True)
@@ -108,7 +110,7 @@ def restart(hub: Hub, count: int, say: Say) -> dict[str, Any]:
     hub.host.start()
     ready = time.monotonic_ns()
     hub.restarted()
-    after = hub.publish()
+    after = hub.publish(_OPEN_THROUGH_RESTART_S)
     hub.generator.ask("beats", on=True)
     is_open = hub.generator.wait_open(count, _CAUGHT_UP_WITHIN_S)
     result = _wait_caught_up(hub, count, [before.order_id, after.order_id], begun)

@@ -26,7 +26,8 @@ from .base import Peer, Published, Wire, payload
 
 _SETTLED_WITHIN_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.01
-_ORDER: Final = {"time_increments": "TEN_MINUTE", "symbol_name": "BTCUSDT", "direction": "LONG", "valid_duration": 10}
+_ORDER: Final = {"time_increments": "TEN_MINUTE", "symbol_name": "BTCUSDT", "direction": "LONG"}
+_VALID_S: Final = 10
 
 
 class HubHost:
@@ -119,9 +120,9 @@ class Hub(Peer):
         self.generator.ask("acks", mode="hold")
         return seconds
 
-    def publish(self) -> Published:
+    def publish(self, valid_s: int = _VALID_S) -> Published:
         self.generator.ask("beats", on=False)
-        t0, answer = self.post("/api/orders/create", json.dumps(_ORDER).encode())
+        t0, answer = self.post("/api/orders/create", json.dumps(_ORDER | {"valid_duration": valid_s}).encode())
         return Published(int(json.loads(answer)["data"]["order_id"]), t0)
 
     def settle(self, published: Published) -> dict[str, Any]:
