@@ -10,7 +10,9 @@ from hub.store import Store
 from hub.store.records import Account
 
 AT_ONCE = 1_000
-GATHER_S = 0.005
+CROWD = 4
+CROWD_GATHER_S = 0.025
+"""How long a crowd's questions are gathered: a query costs as much as several connects."""
 
 
 class Accounts:
@@ -38,12 +40,11 @@ class Accounts:
         return found
 
     async def _fetch_all(self) -> None:
-        many = False
+        is_crowd = False
         while self._asked:
-            if many:
-                # A crowd is coming: a moment's patience asks for more of it at once.
-                await asyncio.sleep(GATHER_S)
-            many = len(self._asked) > 1
+            if is_crowd:
+                await asyncio.sleep(CROWD_GATHER_S)
+            is_crowd = len(self._asked) >= CROWD
             asked, self._asked = self._asked, {}
             try:
                 found = await self.get_many(list(asked))

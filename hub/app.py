@@ -191,6 +191,7 @@ def routes(hub: Hub) -> list[BaseRoute]:
     health = HealthRoutes(store=hub.store, redis=hub.redis, caretaker=hub.caretaker)
     socket = Socket(auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)
     return [
+        WebSocketRoute("/ws", socket),
         Route("/api/auth/login", auth.login, methods=["POST"]),
         Route("/api/auth/verify", auth.verify, methods=["GET"]),
         Route("/api/auth/logout", auth.logout, methods=["POST"]),
@@ -212,7 +213,6 @@ def routes(hub: Hub) -> list[BaseRoute]:
         Route("/healthz", health.healthz, methods=["GET"]),
         Route("/readyz", health.readyz, methods=["GET"]),
         Route("/metrics", health.metrics, methods=["GET"]),
-        WebSocketRoute("/ws", socket),
     ]
 
 

@@ -9,9 +9,8 @@ import asyncio
 import hmac
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
-import jwt
 import msgspec
 import structlog
 from argon2 import PasswordHasher
@@ -27,22 +26,13 @@ from hub.redis import guarded, session_key
 from hub.standing import fault, refusal
 from hub.store import Store
 from hub.store.records import Account, Role
+from hub.tokens import NotOurs, Token, Tokens
 from protocol import closes
 from protocol.closes import Close
 
-ALGORITHM: Final = "HS256"
 _WRONG: Final = Refusal("unauthorized", "username or password is wrong")
 
 log = structlog.get_logger(__name__)
-
-
-class Token(msgspec.Struct, frozen=True):
-    """What a token says. `device_id` is empty when the login named none."""
-
-    user_id: int
-    id: str
-    device_id: str
-    expire_ms: int
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -70,7 +60,7 @@ class Auth:
         self._store = store
         self._redis = redis
         self._accounts = accounts
-        self._secret = secret
+        self._tokens = Tokens(secret)
         self._admin_token = admin_token.encode()
         self._session_ms = session_ms
         self._hasher = PasswordHasher()
@@ -100,7 +90,7 @@ class Auth:
         token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
         await self._store.users.set(account.id, at_ms, session_id=token.id)
         await self._mirror(token, address, at_ms)
-        return Login(self.sign(token), token, account)
+        return Login(self._tokens.sign(token), token, account)
 
     async def _check_password(self, username: str, password: str, address: str) -> Account:
         self._limit.check(username, address)
@@ -119,21 +109,11 @@ class Auth:
         if close in (closes.ACCOUNT_EXPIRED, closes.ACCOUNT_DISABLED):
             raise refusal(close)
 
-    def sign(self, token: Token) -> str:
-        """The token as text (a JWT, RFC 7519)."""
-        claims: dict[str, Any] = {"sub": str(token.user_id), "jti": token.id, "exp": token.expire_ms // 1_000}
-        if token.device_id:
-            claims["dev"] = token.device_id
-        return jwt.encode(claims, self._secret, ALGORITHM)
-
     def read(self, text: str) -> Token:
         """What a token says, whether or not it has run out. Refuses what we did not sign."""
         try:
-            claims: dict[str, Any] = jwt.decode(
-                text, self._secret, [ALGORITHM], options={"verify_exp": False, "require": ["sub", "jti", "exp"]}
-            )
-            return Token(int(claims["sub"]), claims["jti"], claims.get("dev", ""), round(claims["exp"] * 1_000))
-        except (jwt.InvalidTokenError, ValueError, TypeError):
+            return self._tokens.read(text)
+        except NotOurs:
             raise Refusal("unauthorized", "the token is not valid: log in") from None
 
     async def authenticate(self, text: str | None) -> Principal:

@@ -5,7 +5,7 @@ order is answered, so a user who polls and is pushed to still gets each order on
 """
 
 from hub import metrics
-from hub.auth import Principal, Token
+from hub.auth import Principal
 from hub.claims import NEW, OURS, Claims, Incomplete
 from hub.clock import now_ms
 from hub.delivery import Delivery, Reported, State, takes_reports
@@ -16,6 +16,7 @@ from hub.live import LiveOrder, LiveOrders
 from hub.recovery import Recovery
 from hub.standing import refusal
 from hub.store import Store
+from hub.tokens import Token
 from protocol.closes import Close
 from protocol.messages import Order, Outcome
 

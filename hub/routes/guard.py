@@ -2,9 +2,10 @@
 
 from starlette.requests import Request
 
-from hub.auth import Auth, Principal, Token
+from hub.auth import Auth, Principal
 from hub.errors import Refusal
 from hub.routes.envelope import bearer
+from hub.tokens import Token
 from protocol.closes import Close
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from hub.app import Hub
-from hub.auth import Token
 from hub.clock import now_ms
 from hub.config import Settings
 from hub.outbox import Outbox
 from hub.redis import CLAIMS_COMPLETE
 from hub.registry import Session
+from hub.tokens import Token
 from protocol.conversation import Conversation
 from protocol.messages import Hello
 

@@ -12,14 +12,14 @@ import sys
 from argon2 import PasswordHasher
 from sqlalchemy import insert, select
 
-from hub.accounts import Accounts
-from hub.auth import Auth, Token, session_value
+from hub.auth import session_value
 from hub.clock import now_ms
 from hub.config import EMBEDDED_REDIS, Settings
 from hub.redis import connect, session_key
 from hub.store import Store
 from hub.store.records import ACTIVE
 from hub.tables import users
+from hub.tokens import Token, Tokens
 
 SESSION_MS = 24 * 3_600_000
 AT_ONCE = 1_000
@@ -28,14 +28,7 @@ AT_ONCE = 1_000
 async def make_tokens(settings: Settings, count: int, prefix: str) -> list[str]:
     """Creates the users `{prefix}{n}` and logs each in; the tokens, in order."""
     store, redis = Store(settings.database_url), connect(settings.redis_url)
-    auth = Auth(
-        store=store,
-        redis=redis,
-        accounts=Accounts(store),
-        secret=settings.signing_secret(),
-        admin_token=settings.bootstrap_token(),
-        session_ms=SESSION_MS,
-    )
+    signer = Tokens(settings.signing_secret())
     password_hash = PasswordHasher().hash(secrets.token_urlsafe(16))
     tokens: list[str] = []
     try:
@@ -46,9 +39,8 @@ async def make_tokens(settings: Settings, count: int, prefix: str) -> list[str]:
                 for token in made:
                     pipe.set(session_key(token.user_id), session_value(token, "127.0.0.1", now_ms()), px=SESSION_MS)
                 await pipe.execute()
-            tokens += [auth.sign(token) for token in made]
+            tokens += [signer.sign(token) for token in made]
     finally:
-        auth.close()
         await redis.aclose()
         await store.close()
     return tokens
