@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from hub import metrics
+from hub import memory, metrics
 from hub.bus import Bus
 from hub.claims import Claims
 from hub.clock import now_ms
@@ -31,7 +31,8 @@ SWEEPS_MS: Final = (0, 2_000, 10_000, 60_000)
 """How long after its window an order's open deliveries are closed: at once, and again for rows that came late."""
 OLD_SWEEP_S: Final = 600
 LONGEST_WINDOW_MS: Final = 90_000_000
-PROCESS_SILENT_S: Final = 5
+STORM: Final = 100
+"""So many sessions more within a tick are worth to be set aside from garbage collection."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,8 @@ class Caretaker:
         self._silence_ms = 2 * heartbeat_s * 1_000
         self._ticks = 0
         self._failing: set[str] = set()
+        self._sessions_before = 0
+        self._must_collect = False
         self.has_loaded = False
 
     async def run_forever(self) -> None:
@@ -82,6 +85,7 @@ class Caretaker:
         await self._duty("sweep", self._sweep)
         await self._duty("mind Redis", self._mind_redis)
         await self._duty("settle doubt", self._settle_doubt)
+        self._mind_memory()
         self._ticks += 1
 
     async def _duty(self, name: str, duty: Callable[[], Awaitable[None]]) -> None:
@@ -174,6 +178,17 @@ class Caretaker:
             await self._recovery.recheck_sessions()
             if len(self._registry):
                 await self._dispatch.announce_joined(list(self._registry))
+
+    def _mind_memory(self) -> None:
+        """A storm's sessions are set aside at once. What it left behind is sought once nearly all have gone and no
+        order is open: with ten thousand connected it would take a second."""
+        if len(self._registry) - self._sessions_before >= STORM:
+            memory.set_aside()
+            self._must_collect = True
+        elif self._must_collect and len(self._registry) < STORM and not self._live.open(now_ms()):
+            memory.collect()
+            self._must_collect = False
+        self._sessions_before = len(self._registry)
 
 
 def _is_due(live: LiveOrder, now: int) -> bool:

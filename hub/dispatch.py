@@ -251,12 +251,15 @@ class Dispatch:
             await self._someone_joined.wait()
             await asyncio.sleep(CROWD_GATHER_S if is_crowd else GATHER_S)
             self._someone_joined.clear()
-            batch, self._joined = self._joined, []
-            is_crowd = len(batch) >= CROWD
-            await self._recheck(batch)
-            await self.announce_joined(batch)
-            for live in self._live.open(now_ms()):
-                await self._fan_out.deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
+            is_crowd = len(self._joined) >= CROWD
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        batch, self._joined = self._joined, []
+        await self._recheck(batch)
+        await self.announce_joined(batch)
+        for live in self._live.open(now_ms()):
+            await self._fan_out.deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
 
     async def _recheck(self, batch: list[Session]) -> None:
         """A login may have ended between its handshake and its hello."""

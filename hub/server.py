@@ -13,7 +13,7 @@ from hub.app import build
 from hub.config import Settings
 from hub.logs import configure
 from hub.migrations import is_current, migrate
-from hub.wire import WireProtocol
+from hub.wire import DoorProtocol, WireProtocol
 
 GRACE_S: Final = 8
 MAX_SOCKET_MESSAGE: Final = 256 * 1024
@@ -42,7 +42,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         uvicorn.Server(_config(build(settings), host, port)).run()
     else:
         _share_metrics(settings, port)
-        uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **_options(host, port))
+        uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port))
     return 0
 
 
@@ -69,15 +69,16 @@ def _prepare_database(settings: Settings) -> None:
 
 
 def _config(app: Any, host: str, port: int) -> uvicorn.Config:
-    return uvicorn.Config(app, **_options(host, port))
+    return uvicorn.Config(app, **uvicorn_options(host, port))
 
 
-def _options(host: str, port: int) -> dict[str, Any]:
+def uvicorn_options(host: str, port: int) -> dict[str, Any]:
+    """How uvicorn serves the hub: with our protocols, whose reasons are in `hub.wire`."""
     return {
         "host": host,
         "port": port,
         "loop": "uvloop",
-        "http": "httptools",
+        "http": DoorProtocol,
         "ws": WireProtocol,
         "ws_max_size": MAX_SOCKET_MESSAGE,
         "ws_per_message_deflate": False,

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from starlette.types import Send
 from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -112,6 +113,15 @@ def write_all(outboxes: Sequence[Outbox], text: bytes, frame: bytes) -> list[int
     return refused
 
 
+class DoorProtocol(HttpToolsProtocol):
+    """For uvicorn's `http=`: lets go of its parser once a connection is a WebSocket. The two hold each other, so each
+    connect would leave garbage that only a collection frees."""
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
+
 class WireProtocol(WebSocketsSansIOProtocol):
     """For uvicorn's `ws=`."""
 
@@ -130,6 +140,11 @@ class WireProtocol(WebSocketsSansIOProtocol):
             super().handle_text(event)
         elif not self.close_sent:
             wire.hear(bytes(event.data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """uvicorn's own, and the end of the parser: a generator that holds the connection which holds it."""
+        super().connection_lost(exc)
+        self.conn.parser.close()
 
     async def send(self, message: ASGISendEvent) -> None:
         """uvicorn's own, but a peer that does not answer the close frame is not waited for: with frames unread in
