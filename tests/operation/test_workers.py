@@ -51,8 +51,8 @@ async def test_two_workers_act_as_one_hub(play: Play) -> None:
 
     killed = hub.worker_of(_port(traders[0]))
     assert killed is not None
+    here, away = _split(hub, killed, traders)
     hub.kill_worker(killed)
-    here, away = _split(hub, traders)
     await eventually(lambda: all(trader.closed for trader in away), "their connections are broken")
     await eventually(lambda: len(hub.workers()) == WORKERS and killed not in hub.workers(), "another worker runs")
     await _everyone_says(hub, connections=len(here), acks=deliveries, orders=ORDERS)
@@ -120,10 +120,10 @@ async def _everyone_says(hub: WorkersHub, *, connections: int, acks: int, orders
         raise
 
 
-def _split(hub: WorkersHub, traders: list[Trader]) -> tuple[list[Trader], list[Trader]]:
-    """Those whose connection a worker serves, and those whose worker is gone."""
-    served = set().union(*hub.workers().values())
-    here = [trader for trader in traders if _port(trader) in served]
+def _split(hub: WorkersHub, worker: int, traders: list[Trader]) -> tuple[list[Trader], list[Trader]]:
+    """Those whose connection another worker serves, and those whose connection this one serves."""
+    its_own = hub.workers()[worker]
+    here = [trader for trader in traders if _port(trader) not in its_own]
     return here, [trader for trader in traders if trader not in here]
 
 
