@@ -1,8 +1,7 @@
 """build(settings): the only wiring; the URL table. What a process of the hub is made of stands on this one page."""
 
 import contextlib
-import os
-import secrets
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,9 +14,21 @@ from hub.accounts import Accounts
 from hub.administration import Administration
 from hub.auth import Auth
 from hub.background import Background
-from hub.bus import BLOCK_MS, Bus, Event, EventId, Joined, OrderCancelled, OrderPublished, RollCall, UserChanged
+from hub.bus import (
+    BLOCK_MS,
+    Bus,
+    Event,
+    EventId,
+    Joined,
+    OrderCancelled,
+    OrderPublished,
+    RollCall,
+    Started,
+    UserChanged,
+)
 from hub.caretaker import Caretaker
 from hub.claims import Claims
+from hub.comeback import Comeback
 from hub.config import Settings
 from hub.dispatch import Dispatch
 from hub.errors import Unavailable
@@ -26,6 +37,7 @@ from hub.ledger import Ledger
 from hub.live import LiveOrders
 from hub.notices import Notices
 from hub.order_cache import OrderCache
+from hub.peers import Peers
 from hub.polling import Polling
 from hub.recovery import Recovery
 from hub.redis import PATIENCE_S, connect
@@ -40,6 +52,7 @@ from hub.routes.orders import OrderRoutes, PollingRoutes
 from hub.socket import Socket
 from hub.store import Store
 from hub.times import Times
+from hub.wire import COMEBACK
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +61,6 @@ class Hub:
     """One hub process: its parts, how they start and how they end."""
 
     def __init__(self, settings: Settings) -> None:
-        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.settings = settings
         self.store = Store(settings.database_url)
         self.redis = connect(settings.redis_url)
@@ -56,6 +68,8 @@ class Hub:
         self.reader = (
             self.redis if settings.is_redis_embedded else connect(settings.redis_url, PATIENCE_S + BLOCK_MS / 1_000)
         )
+        self.peers = Peers(self.redis)
+        self.comeback = Comeback()
         self.background = Background()
         self.registry = Registry()
         self.live = LiveOrders()
@@ -89,7 +103,7 @@ class Hub:
             ledger=self.ledger,
             recovery=self.recovery,
             background=self.background,
-            process=self.process,
+            process=self.peers.name,
             heartbeat_s=settings.heartbeat_s,
         )
         self.caretaker = Caretaker(
@@ -102,7 +116,8 @@ class Hub:
             ledger=self.ledger,
             recovery=self.recovery,
             dispatch=self.dispatch,
-            process=self.process,
+            peers=self.peers,
+            comeback=self.comeback,
             heartbeat_s=settings.heartbeat_s,
         )
         self.auth = Auth(
@@ -114,7 +129,7 @@ class Hub:
             session_ms=round(settings.session_hours * 3_600_000),
         )
         self.notices = Notices(self.bus, self.recovery)
-        self.roll_call = RollCaller(redis=self.redis, bus=self.bus, registry=self.registry, process=self.process)
+        self.roll_call = RollCaller(redis=self.redis, bus=self.bus, registry=self.registry, peers=self.peers)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -137,7 +152,15 @@ class Hub:
         self.background.serve(self.dispatch.catch_up_forever(), "catch-up")
         self.background.serve(self.caretaker.run_forever(), "caretaker")
         self.background.serve(metrics.measure_lag_forever(), "lag")
-        log.info("hub process ready", process=self.process, claims=self.settings.claims)
+        self.comeback.start_s = time.process_time()
+        await self._say_started()
+        log.info("hub process ready", process=self.peers.name, claims=self.settings.claims)
+
+    async def _say_started(self) -> None:
+        try:
+            await self.bus.announce(Started(self.peers.name))
+        except Unavailable as error:
+            log.warning("the others learn of this process later", error=str(error))
 
     async def _stop(self) -> None:
         await self.background.stop()
@@ -146,6 +169,8 @@ class Hub:
         except Unavailable as error:
             log.error("rows left behind: agents report them again", rows=self.ledger.depth, error=str(error))
         self.auth.close()
+        with contextlib.suppress(Unavailable):  # then it is not heard of, which says the same a moment later
+            await self.peers.leave()
         await self.redis.aclose()
         await self.reader.aclose()
         await self.store.close()
@@ -163,6 +188,9 @@ class Hub:
                     await self.recovery.recheck_user(user_id)
                 case Joined():
                     self.dispatch.heard_joined(event, event_id)
+                case Started(process=process):
+                    # If we end a moment later, our agents have somewhere to go; the caretaker would know in a second.
+                    self.comeback.is_covered |= self.peers.is_other(process)
                 case RollCall(request=request):
                     self.background.spawn(self.roll_call.answer(request), "roll call")
         except Unavailable as error:
@@ -221,10 +249,10 @@ def build(settings: Settings) -> Starlette:
     hub = Hub(settings)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         with metrics.measured_gc():
             async with hub.running():
-                yield
+                yield {COMEBACK: hub.comeback}
 
     handlers: dict[Any, Any] = ERRORS
     app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)

@@ -15,12 +15,14 @@ from hub import memory, metrics
 from hub.bus import Bus
 from hub.claims import Claims
 from hub.clock import now_ms
+from hub.comeback import Comeback
 from hub.dispatch import Dispatch
 from hub.errors import Unavailable
 from hub.ledger import Ledger
 from hub.live import LiveOrder, LiveOrders
+from hub.peers import Peers
 from hub.recovery import Recovery
-from hub.redis import PROCESSES, guarded
+from hub.redis import guarded
 from hub.registry import Registry
 from hub.store import Store
 from hub.store.records import CANCELLED
@@ -52,7 +54,8 @@ class Caretaker:
         ledger: Ledger,
         recovery: Recovery,
         dispatch: Dispatch,
-        process: str,
+        peers: Peers,
+        comeback: Comeback,
         heartbeat_s: int,
     ) -> None:
         self._store = store
@@ -64,7 +67,8 @@ class Caretaker:
         self._ledger = ledger
         self._recovery = recovery
         self._dispatch = dispatch
-        self._process = process
+        self._peers = peers
+        self._comeback = comeback
         self._silence_ms = 2 * heartbeat_s * 1_000
         self._ticks = 0
         self._failing: set[str] = set()
@@ -158,10 +162,8 @@ class Caretaker:
 
     async def _mind_redis(self) -> None:
         """Says that this process lives; notices that Redis was emptied or events were missed."""
-        now_s = now_ms() / 1_000
-        with guarded():
-            await self._redis.zadd(PROCESSES, {self._process: now_s})
-            await self._redis.zremrangebyscore(PROCESSES, 0, now_s - 60)
+        await self._peers.say_alive()
+        self._comeback.is_covered = await self._peers.has_others()
         if not await self._claims.is_complete():
             self._bus.is_in_doubt = True
             await self._recovery.restore_claims()

@@ -13,12 +13,11 @@ from redis.asyncio import Redis
 
 from hub.bus import Bus
 from hub.bus import RollCall as Asked
-from hub.clock import now_ms
-from hub.redis import PROCESSES, guarded, roll_call_key
+from hub.peers import Peers
+from hub.redis import guarded, roll_call_key
 from hub.registry import Registry
 
 PATIENCE_S: Final = 1.0
-ALIVE_MS: Final = 3_000
 
 log = structlog.get_logger(__name__)
 
@@ -43,17 +42,16 @@ _answers: Final = msgspec.json.Decoder(list[Agent])
 class RollCall:
     """Asks all processes, and answers for this one."""
 
-    def __init__(self, *, redis: Redis, bus: Bus, registry: Registry, process: str) -> None:
+    def __init__(self, *, redis: Redis, bus: Bus, registry: Registry, peers: Peers) -> None:
         self._redis = redis
         self._bus = bus
         self._registry = registry
-        self._process = process
+        self._peers = peers
 
     async def agents(self) -> list[Agent]:
         """Everyone who is connected anywhere, by user id. Raises Unavailable."""
         request = secrets.token_hex(8)
-        with guarded():
-            expected = await self._redis.zcount(PROCESSES, (now_ms() - ALIVE_MS) / 1_000, "+inf")
+        expected = len(await self._peers.alive())
         await self._bus.announce(Asked(request))
         found: list[Agent] = []
         for _ in range(max(1, expected)):
@@ -77,7 +75,7 @@ class RollCall:
                 session.since_ms,
                 session.latency_ms,
                 session.address,
-                self._process,
+                self._peers.name,
             )
             for session in self._registry
         ]

@@ -13,6 +13,7 @@ from hub.app import build
 from hub.config import Settings
 from hub.logs import configure
 from hub.migrations import is_current, migrate
+from hub.peers import found_family
 from hub.wire import DoorProtocol, WireProtocol
 
 GRACE_S: Final = 8
@@ -42,6 +43,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         uvicorn.Server(_config(build(settings), host, port)).run()
     else:
         _share_metrics(settings, port)
+        found_family()
         uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port))
     return 0
 

@@ -12,7 +12,6 @@ whose wire is not used behaves as uvicorn's own; and a frame never overtakes wha
 """
 
 import os
-import random
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -23,17 +22,18 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from hub.comeback import Comeback
 from hub.outbox import OUTBOX_BYTES, Outbox
 from protocol import closes
 
 EXTENSION: Final = "hub.wire"
+COMEBACK: Final = "hub.comeback"
+"""Where the lifespan's state has the process's `Comeback`."""
 CLOSE_PATIENCE_S: Final = 2.0
 INDIRECT: Final = -1
 """A descriptor's place where there is none to write to: everything goes through the transport."""
 STOPPED: Final = -2
 """The same once the session has ended: nothing goes out any more."""
-RECONNECTS_A_SECOND: Final = 1_000
-"""What is asked of the agents of a hub that restarts: to come back spread out so thin."""
 
 
 class Transport(Protocol):
@@ -160,9 +160,11 @@ class WireProtocol(WebSocketsSansIOProtocol):
             super().shutdown()
             return
         self.stop_keepalive()
-        spread_ms = len(self.connections) * 1_000 // RECONNECTS_A_SECOND
         close = closes.RESTARTING
-        reason = closes.with_retry_hint(close.meaning, random.randint(0, spread_ms))  # noqa: S311 - spreads load
+        reason = close.meaning
+        comeback: Comeback | None = self.app_state.get(COMEBACK)
+        if comeback is not None:
+            reason = closes.with_retry_hint(reason, comeback.wait_ms(len(self.connections)))
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code})
         self.conn.send_close(close.code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from hub.comeback import RECONNECTS_A_SECOND
 from hub.store.database import PATIENCE_S
-from hub.wire import RECONNECTS_A_SECOND
 
 from .part_rig import Measured
 

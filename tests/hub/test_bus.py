@@ -8,7 +8,18 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.background import Background
-from hub.bus import BLOCK_MS, Bus, Event, EventId, Joined, OrderCancelled, OrderPublished, RollCall, UserChanged
+from hub.bus import (
+    BLOCK_MS,
+    Bus,
+    Event,
+    EventId,
+    Joined,
+    OrderCancelled,
+    OrderPublished,
+    RollCall,
+    Started,
+    UserChanged,
+)
 from hub.errors import Unavailable
 from hub.redis import EVENTS, PATIENCE_S, connect
 from tests.services.redis_server import RedisServer
@@ -20,6 +31,7 @@ EVERY_KIND: list[Event] = [
     UserChanged(7),
     Joined("process", [7, 8]),
     RollCall("request"),
+    Started("process"),
 ]
 
 
@@ -96,6 +108,25 @@ async def test_what_came_before_the_start_is_not_heard(redis_url: str, two: tupl
         assert late.heard == [OrderPublished(2)]
         assert not await has_gap_after_two_looks(late.bus)
     await late.close()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"event": b'{"kind":"of tomorrow"}'}, {"event": b"no JSON"}, {"event": b'{"kind":"order"}'}, {"other": b"{}"}],
+    ids=lambda fields: str(fields),
+)
+async def test_what_is_not_understood_leaves_a_doubt_and_listening_goes_on(
+    fields: dict[str, bytes], two: tuple[Process, Process]
+) -> None:
+    here, there = two
+    async with here.reading():
+        here.bus.is_in_doubt = False
+        await there.redis.xadd(EVENTS, fields)  # type: ignore[arg-type]
+        await there.bus.announce(OrderPublished(1))
+        await eventually(lambda: here.heard, "the next event")
+    assert here.heard == [OrderPublished(1)]
+    assert here.bus.is_in_doubt
+    assert not await here.bus.find_gap()
 
 
 async def test_a_trimmed_event_is_missed_and_noticed(two: tuple[Process, Process]) -> None:
