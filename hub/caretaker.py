@@ -16,10 +16,11 @@ from hub.bus import Bus
 from hub.claims import Claims
 from hub.clock import now_ms
 from hub.comeback import Comeback
+from hub.delivery import LONGEST_LIFE_MS
 from hub.dispatch import Dispatch
 from hub.errors import Unavailable
 from hub.ledger import Ledger
-from hub.live import LiveOrder, LiveOrders
+from hub.live import CANCELLED_BY_ADMIN, LiveOrder, LiveOrders
 from hub.peers import Peers
 from hub.recovery import Recovery
 from hub.redis import guarded
@@ -32,7 +33,6 @@ TICK_S: Final = 1.0
 SWEEPS_MS: Final = (0, 2_000, 10_000, 60_000)
 """How long after its window an order's open deliveries are closed: at once, and again for rows that came late."""
 OLD_SWEEP_S: Final = 600
-LONGEST_WINDOW_MS: Final = 90_000_000
 STORM: Final = 100
 """So many sessions more within a tick are worth to be set aside from garbage collection."""
 
@@ -81,14 +81,20 @@ class Caretaker:
             await self.tick()
             await asyncio.sleep(TICK_S)
 
+    async def begin(self) -> None:
+        """What must be known before anybody is served; the other duties follow within a second."""
+        await self._duty("load orders", self._load_orders)
+        await self._duty("mind Redis", self._mind_redis)
+        await self._duty("settle doubt", self._settle_doubt)
+
     async def tick(self) -> None:
         """All duties once."""
         await self._duty("check sessions", self._check_sessions)
         metrics.LEDGER_ROWS.set(self._ledger.depth)
         await self._duty("load orders", self._load_orders)
-        await self._duty("sweep", self._sweep)
         await self._duty("mind Redis", self._mind_redis)
         await self._duty("settle doubt", self._settle_doubt)
+        await self._duty("sweep", self._sweep)
         self._mind_memory()
         self._ticks += 1
 
@@ -133,17 +139,17 @@ class Caretaker:
         if doubtful:
             for order_id, row in (await self._store.orders.get_many(doubtful)).items():
                 if row.status == CANCELLED:
-                    self._dispatch.heard_cancel(order_id, "cancelled by the admin")
+                    self._dispatch.heard_cancel(order_id, CANCELLED_BY_ADMIN)
 
     async def _sweep(self) -> None:
         now = now_ms()
-        due = [live for live in self._live.over(now) if _is_due(live, now)]
+        due = [live for live in self._live.over(now) if not live.is_over and live.sweeps < _sweeps_due(live, now)]
         if due:
             ids = [live.order.id for live in due]
             await self._store.orders.note_over(ids, now)
             await self._close_overdue(ids)
             for live in due:
-                live.sweeps += 1
+                live.sweeps = _sweeps_due(live, now)
         for order_id in self._live.drop_old(now):
             self._ledger.forget_order(order_id)
         if self._ticks % OLD_SWEEP_S == 0:
@@ -151,7 +157,7 @@ class Caretaker:
 
     async def _sweep_old(self, now: int) -> None:
         """Rows that a process left open when it died."""
-        ids = await self._store.assignments.open_orders(now - LONGEST_WINDOW_MS)
+        ids = await self._store.assignments.open_orders(now - LONGEST_LIFE_MS)
         rows = (await self._store.orders.get_many(ids)).values()
         over = [row.order.id for row in rows if row.order.expires_ms <= now]
         if over:
@@ -193,5 +199,6 @@ class Caretaker:
         self._sessions_before = len(self._registry)
 
 
-def _is_due(live: LiveOrder, now: int) -> bool:
-    return live.sweeps < len(SWEEPS_MS) and live.order.expires_ms + SWEEPS_MS[live.sweeps] <= now
+def _sweeps_due(live: LiveOrder, now: int) -> int:
+    """How many of its sweeps should have been by now; a late one does for those before it."""
+    return sum(live.order.expires_ms + after <= now for after in SWEEPS_MS)

@@ -12,6 +12,9 @@ from protocol.messages import Order, Outcome
 
 REPORTING_MS: Final = 3_600_000
 """How long after its window an order's results are still taken (and its claims kept)."""
+LONGEST_WINDOW_MS: Final = 86_400_000
+LONGEST_LIFE_MS: Final = LONGEST_WINDOW_MS + REPORTING_MS
+"""From an order's creation to the last moment at which anything of it can still change."""
 
 
 class State(Enum):

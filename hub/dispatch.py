@@ -15,7 +15,7 @@ from hub.background import Background
 from hub.bus import Bus, EventId, Joined, OrderCancelled, OrderPublished
 from hub.claims import Claims
 from hub.clock import now_ms
-from hub.delivery import Reported
+from hub.delivery import LONGEST_LIFE_MS, Reported
 from hub.errors import Unavailable
 from hub.fanout import FanOut
 from hub.ledger import Ledger, Verdict
@@ -47,7 +47,6 @@ CROWD: Final = 4
 CROWD_GATHER_S: Final = 0.05
 """How long arrivals are gathered, longer once a crowd comes: it then costs one announcement and one claim script an
 order for fifty, not for five."""
-_REPORTED_LATEST_MS: Final = 90_000_000
 
 _ERRORS: Final[dict[Verdict, Error]] = {
     "not_owner": Error("NOT_YOURS", "the order is not this device's"),
@@ -156,7 +155,7 @@ class Dispatch:
         live = self._live.get(ack.order_id)
         if live is None:
             session.say(_ERRORS["no_such_order"])
-        elif session in live.sent or (ack.order_id in session.have and live.is_meant_for(session.user_id)):
+        elif live.is_with(session):
             metrics.ACKS.inc()
             metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
             if live.sent_ms is not None and session in live.sent:
@@ -172,10 +171,7 @@ class Dispatch:
         event = Reported(
             session.device_id, result.outcome, _plausible(result.executed_ms, at_ms), result.message, result.data
         )
-        has_it = live is not None and (
-            session in live.sent or (result.order_id in session.have and live.is_meant_for(session.user_id))
-        )
-        if has_it:
+        if live is not None and live.is_with(session):
             self._report(session, result.order_id, event)
         else:
             self._background.spawn(self._check_then_report(session, result.order_id, event), "report")
@@ -184,14 +180,13 @@ class Dispatch:
         """A result of an earlier connection: taken if the claim or the row is this device's."""
         try:
             owner = await self.owner(order_id, session.user_id)
+            if owner == session.device_id:
+                self._report(session, order_id, event)
+            else:
+                known = await self._store.orders.get(order_id)
+                session.say(_ERRORS["not_owner" if known else "no_such_order"])
         except Unavailable as error:
             session.say(Error("UNAVAILABLE", f"{error.what} is out of reach: the result is not recorded yet"))
-            return
-        if owner == session.device_id:
-            self._report(session, order_id, event)
-        else:
-            known = await self._store.orders.get(order_id)
-            session.say(_ERRORS["not_owner" if known else "no_such_order"])
 
     def _report(self, session: Session, order_id: int, event: Reported) -> None:
         def answer(verdict: Verdict) -> None:
@@ -317,4 +312,4 @@ class Dispatch:
 
 def _plausible(at_ms: int, now: int) -> int:
     """An agent's time, within what an order's life allows: a wrong clock must not reach the record."""
-    return min(max(at_ms, now - _REPORTED_LATEST_MS), now)
+    return min(max(at_ms, now - LONGEST_LIFE_MS), now)

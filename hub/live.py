@@ -6,20 +6,29 @@ stands here, so that no connection gets the same order twice.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from hub.delivery import REPORTING_MS, is_in_window
 from hub.registry import Session
-from hub.store.records import OrderRow
+from hub.store.records import CANCELLED, OVER, OrderRow
 from protocol.messages import Order
+
+CANCELLED_BY_ADMIN: Final = "cancelled by the admin"
+"""The reason where only the database says that an order was cancelled."""
 
 
 @dataclass(slots=True)
 class LiveOrder:
-    """An order, and what this process has done with it."""
+    """An order, and what this process has done with it.
+
+    `is_over`: another process had seen its window end when this one came to know it, whatever our clock says. The
+    sweeps after it are that process's; should it have died, the caretaker's old sweep does them.
+    """
 
     order: Order
     targets: frozenset[int] | None
     cancelled: str | None = None
+    is_over: bool = False
     sent_ms: int | None = None
     sent: set[Session] = field(default_factory=set)
     acked: set[int] = field(default_factory=set)
@@ -27,10 +36,14 @@ class LiveOrder:
     sweeps: int = 0
 
     def may_go_out(self, now_ms: int) -> bool:
-        return self.cancelled is None and is_in_window(self.order, now_ms)
+        return self.cancelled is None and not self.is_over and is_in_window(self.order, now_ms)
 
     def is_meant_for(self, user_id: int) -> bool:
         return self.targets is None or user_id in self.targets
+
+    def is_with(self, session: Session) -> bool:
+        """Whether the device has it: sent over this connection, or in its journal from an earlier one."""
+        return session in self.sent or (self.order.id in session.have and self.is_meant_for(session.user_id))
 
 
 class LiveOrders:
@@ -56,7 +69,8 @@ class LiveOrders:
         if row.order.id in self._orders:
             return None
         targets = frozenset(row.targets) if row.targets is not None else None
-        live = LiveOrder(row.order, targets, cancelled=None if row.is_live else "cancelled")
+        cancelled = CANCELLED_BY_ADMIN if row.status == CANCELLED else None
+        live = LiveOrder(row.order, targets, cancelled, is_over=row.status == OVER)
         self._orders[row.order.id] = live
         return live
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from hub import metrics
 from hub.bus import EventId
-from hub.outbox import Outbox, frame_of
+from hub.outbox import CLOSE_PATIENCE_S, Outbox, frame_of
 from protocol.closes import Close
 from protocol.conversation import Conversation
 from protocol.messages import Hello, ToAgent, ToHub
@@ -19,7 +19,6 @@ from protocol.messages import Hello, ToAgent, ToHub
 CHUNK: Final = 1_000
 FIRST_CHUNK: Final = 250
 """The first chunks are small and the next ones double: the first frames leave while the later claims are made."""
-CLOSE_PATIENCE_S: Final = 2.0
 
 
 class Session:

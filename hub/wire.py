@@ -23,13 +23,12 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from hub.comeback import Comeback
-from hub.outbox import OUTBOX_BYTES, Outbox
+from hub.outbox import CLOSE_PATIENCE_S, OUTBOX_BYTES, Outbox
 from protocol import closes
 
 EXTENSION: Final = "hub.wire"
 COMEBACK: Final = "hub.comeback"
 """Where the lifespan's state has the process's `Comeback`."""
-CLOSE_PATIENCE_S: Final = 2.0
 INDIRECT: Final = -1
 """A descriptor's place where there is none to write to: everything goes through the transport."""
 STOPPED: Final = -2

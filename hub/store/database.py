@@ -27,7 +27,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = _sqlite(url) if self.is_sqlite else _mysql(url)
+        engine = _sqlite if self.is_sqlite else _mysql
+        # READ COMMITTED: with MySQL's default, concurrent upserts lock the gaps between each other's rows.
+        self._writer = engine(url, isolation_level=None if self.is_sqlite else "READ COMMITTED")
+        # Connections that stay as they are: else each read would cost three more round trips, there and back.
+        self._reader = engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
 
     @property
     def name(self) -> str:
@@ -37,13 +41,13 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees what is committed; statements stand alone."""
-        async with self._guarded(), self._engine.connect() as connection:
-            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._guarded(), self._reader.connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed when the block ends, rolled back when it raises."""
-        async with self._guarded(), self._engine.begin() as connection:
+        async with self._guarded(), self._writer.begin() as connection:
             yield connection
 
     async def ping(self) -> None:
@@ -51,7 +55,8 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._writer.dispose()
+        await self._reader.dispose()
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
@@ -79,8 +84,7 @@ def _first_line(error: BaseException) -> str:
     return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
 
 
-def _mysql(url: str) -> AsyncEngine:
-    # READ COMMITTED: with the default, concurrent upserts lock the gaps between each other's rows.
+def _mysql(url: str, **options: Any) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=10,
@@ -88,13 +92,13 @@ def _mysql(url: str) -> AsyncEngine:
         pool_timeout=PATIENCE_S,
         pool_pre_ping=True,
         pool_recycle=1_800,
-        isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 5, "charset": "utf8mb4"},
+        **options,
     )
 
 
-def _sqlite(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": PATIENCE_S})
+def _sqlite(url: str, **options: Any) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": PATIENCE_S}, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:

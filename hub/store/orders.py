@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from hub.delivery import LONGEST_LIFE_MS
 from hub.errors import Refusal
 from hub.tables import orders
 from protocol.messages import Order
@@ -15,7 +16,6 @@ from .records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
 
 _INSERT: Final = insert(orders)
 LIVE: Final = (PENDING, ASSIGNED)
-LONGEST_WINDOW_MS: Final = 86_400_000
 
 
 class Orders:
@@ -71,7 +71,7 @@ class Orders:
 
     async def recent(self, now_ms: int) -> list[OrderRow]:
         """All whose window can have ended within the last hour or is still open, whatever their status."""
-        since = now_ms - LONGEST_WINDOW_MS - 3_600_000
+        since = now_ms - LONGEST_LIFE_MS
         query = select(orders).where(orders.c.created_at >= since).order_by(orders.c.id)
         async with self._database.reading() as connection:
             return [_row(row) for row in await connection.execute(query)]

@@ -4,6 +4,7 @@ Used by `__main__`, `report` and `chart`. A ratio is the median over the rounds 
 round), so that a machine that slows down slows both.
 """
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import Any, Final
@@ -60,7 +61,7 @@ def bars(results: dict[str, Any]) -> list[Bar]:
     found += _hub_bars(results.get("hub", {}).get(at, {}))
     for size, measured in sorted(results.get("hub", {}).items(), key=lambda item: int(item[0]), reverse=True):
         if restart := measured.get("restart"):
-            took = restart["from_sigterm_s"]
+            took = restart["from_sigterm_s"] if restart["complete"] else math.inf
             found.append(Bar(f"{int(size):,} agents connected and caught up after a restart", took, 15, " s"))
             break
     return found

@@ -5,7 +5,7 @@ statement.
 """
 
 from hub.clock import now_ms
-from hub.delivery import Acked, Delivery, Reported, apply, handed_out
+from hub.delivery import LONGEST_LIFE_MS, Acked, Delivery, Reported, apply, handed_out
 from hub.funnel import funnel
 from hub.store.records import Draft, OrderRow
 from hub.tables import order_assignments
@@ -69,7 +69,7 @@ async def _read(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
 
     rows = len(orders) * rig.sizes.users
     one = await rig.meter.cost(rig.sizes.users, read_funnel)
-    old = await rig.meter.cost(rows, lambda _: assignments.open_orders(now_ms() - 90_000_000))
+    old = await rig.meter.cost(rows, lambda _: assignments.open_orders(now_ms() - LONGEST_LIFE_MS))
     return [
         Part("funnel", "the funnel of one order, GET /api/orders/{id}", "row", one),
         Part("open_orders", "open rows of the last 25 h looked for (every 10 min)", "row", old),

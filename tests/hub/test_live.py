@@ -54,6 +54,12 @@ def test_a_cancelled_order_goes_out_no_more() -> None:
     assert orders.open(ENDS - 1) == []
 
 
+def test_only_a_cancelled_order_is_called_so() -> None:
+    orders = LiveOrders()
+    learned = [orders.learn(row(order_id, status)) for order_id, status in enumerate((PENDING, OVER, CANCELLED), 1)]
+    assert [live and live.cancelled is not None for live in learned] == [False, False, True]
+
+
 def test_targets() -> None:
     orders = LiveOrders()
     for_all, for_two, for_none = (

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hub import registry
-from hub.registry import CLOSE_PATIENCE_S, Registry, Session
+from hub.outbox import CLOSE_PATIENCE_S
+from hub.registry import Registry, Session
 from protocol import closes
 from protocol.conversation import Conversation
 from protocol.messages import Hello, Welcome
