@@ -33,8 +33,6 @@ TICK_S: Final = 1.0
 SWEEPS_MS: Final = (0, 2_000, 10_000, 60_000)
 """How long after its window an order's open deliveries are closed: at once, and again for rows that came late."""
 OLD_SWEEP_S: Final = 600
-STORM: Final = 100
-"""So many sessions more within a tick are worth to be set aside from garbage collection."""
 
 log = structlog.get_logger(__name__)
 
@@ -188,12 +186,11 @@ class Caretaker:
                 await self._dispatch.announce_joined(list(self._registry))
 
     def _mind_memory(self) -> None:
-        """A storm's sessions are set aside at once. What it left behind is sought once nearly all have gone and no
-        order is open: with ten thousand connected it would take a second."""
-        if len(self._registry) - self._sessions_before >= STORM:
-            memory.set_aside()
+        """What was set aside with a storm's sessions is looked through once nearly all have gone and no order is open:
+        with ten thousand connected it would take a second."""
+        if len(self._registry) - self._sessions_before >= memory.STORM:
             self._must_collect = True
-        elif self._must_collect and len(self._registry) < STORM and not self._live.open(now_ms()):
+        elif self._must_collect and len(self._registry) < memory.STORM and not self._live.open(now_ms()):
             memory.collect()
             self._must_collect = False
         self._sessions_before = len(self._registry)

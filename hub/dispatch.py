@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from hub import metrics
+from hub import memory, metrics
 from hub.background import Background
 from hub.bus import Bus, EventId, Joined, OrderCancelled, OrderPublished
 from hub.claims import Claims
@@ -253,6 +253,8 @@ class Dispatch:
         batch, self._joined = self._joined, []
         await self._recheck(batch)
         await self.announce_joined(batch)
+        if len(batch) >= memory.STORM:
+            memory.set_aside()
         for live in self._live.open(now_ms()):
             await self._fan_out.deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
 

@@ -10,8 +10,9 @@ Pauses are in `bn_hub_gc_pause_seconds`.
 import gc
 from typing import Final
 
-THRESHOLDS: Final = (500_000, 20, 100)
-"""The first: more than a storm leaves in the second between two looks of the caretaker."""
+THRESHOLDS: Final = (50_000, 20, 100)
+STORM: Final = 50
+"""So many arrivals within a moment are worth to be set aside; of each some 120 objects stay."""
 
 
 def tune() -> None:
