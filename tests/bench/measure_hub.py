@@ -20,6 +20,7 @@ _CAUGHT_UP_WITHIN_S: Final = 90.0
 _OPEN_THROUGH_RESTART_S: Final = 120
 """The window of a restart's orders, beyond the longest wait: who comes late must still find them open."""
 _DRAINED_WITHIN_S: Final = 30.0
+_FREEZES: Final = 3
 _BURST: Final = 300
 """Questions at a time: their answers fit into what the hub lets wait for one peer, so that none is closed for it."""
 _REPLY_BYTES: Final = 70
@@ -55,22 +56,37 @@ def idle(hub: Hub, count: int, seconds: float, say: Say) -> dict[str, Any]:
 
 
 def frozen(hub: Hub, count: int, rounds: int, say: Say) -> dict[str, Any]:
-    """p99 of those who read: without frozen agents, with 1 % of them frozen and their buffers full, without again."""
+    """p99 of those who read: without frozen agents, with 1 % of them frozen and their buffers full, and so on in turns.
+
+    Each round with them is held against the rounds without, next before and next after: the machine's speed drifts.
+    """
     some = max(1, count // 100)
-    without = [one_round(hub, count) for _ in range(rounds // 2 + 1)]
-    ports, waiting = _freeze(hub, some)
-    with_frozen = [_round_of_readers(hub, count - some) for _ in range(rounds)]
-    stayed = hub.generator.ask("stats")["open"] == count
+    at_once = -(-rounds // _FREEZES)
+    without = [[one_round(hub, count) for _ in range(at_once)]]
+    with_frozen, waiting, stayed = [], 0, True
+    for _ in range(_FREEZES):
+        ports, waiting = _freeze(hub, some)
+        with_frozen.append([_round_of_readers(hub, count - some) for _ in range(at_once)])
+        stayed = stayed and hub.generator.ask("stats")["open"] == count
+        _thaw(hub, count, ports)
+        without.append([one_round(hub, count) for _ in range(at_once)])
+    ratios = []
+    for turn, block in enumerate(with_frozen):
+        beside = statistics.median(sample["p99_ms"] for sample in without[turn] + without[turn + 1])
+        ratios += [sample["p99_ms"] / beside for sample in block]
+    ratio = statistics.median(ratios)
+    say(f"p99 with {some} frozen ÷ without: {ratio:.2f}; {waiting // some} bytes wait for each")
+    figures = {"frozen": some, "unsent_bytes_each": waiting // some, "stayed_connected": stayed}
+    return figures | {"with": with_frozen, "without": without, "p99_ratio": ratio}
+
+
+def _thaw(hub: Hub, count: int, ports: set[int]) -> None:
+    """The frozen read on, until nothing waits for them and all are connected."""
     hub.generator.ask("thaw")
     until = time.monotonic() + _DRAINED_WITHIN_S
     while unsent_bytes(hub.host.port, ports) and time.monotonic() < until:
         time.sleep(0.1)
     hub.generator.connect(count)
-    without += [one_round(hub, count) for _ in range(rounds // 2 + 1)]
-    p99 = [statistics.median(sample["p99_ms"] for sample in samples) for samples in (with_frozen, without)]
-    say(f"p99 with {some} frozen {p99[0]:.1f} ms, without {p99[1]:.1f} ms; {waiting // some} bytes wait for each")
-    figures = {"frozen": some, "unsent_bytes_each": waiting // some, "stayed_connected": stayed}
-    return figures | {"with": with_frozen, "without": without, "p99_ratio": p99[0] / p99[1]}
 
 
 def _freeze(hub: Hub, some: int) -> tuple[set[int], int]:
@@ -118,6 +134,8 @@ def restart(hub: Hub, count: int, say: Say) -> dict[str, Any]:
     result |= {"all_open": is_open, "stop_s": stopping_s, "ready_s": ready_ms / 1000}
     result["from_ready_s"] = result["from_sigterm_s"] - ready_ms / 1000
     hub.generator.ask("reconnect", on=False)
+    for published in (before, after):
+        hub.cancel(published.order_id)  # else whoever connects next would be given it, too
     say(
         f"restart: all {count} caught up {result['from_sigterm_s']:.1f} s after SIGTERM, "
         f"{result['from_ready_s']:.1f} s after the hub was ready"

@@ -115,3 +115,9 @@ def test_the_report_over_http_is_one_the_hub_takes() -> None:
     assert msgspec.json.decode(block[1], type=OrderResult).order_id == 42
     named = fields_in(README[README.index("| field of `result` |") :])
     assert named == [field.name for field in msgspec.structs.fields(ResultBody)]
+
+
+def test_the_hint_of_a_restart_is_read_as_it_is_described() -> None:
+    example = closes.with_retry_hint(closes.RESTARTING.meaning, 4_210)
+    assert f"`{example}`" in README
+    assert closes.retry_hint_ms(example) == 4_210

@@ -48,6 +48,7 @@ class HubHost:
         }
         self._migrate()
         self.tokens = stores.make_tokens(users, self.env)
+        self.open_until: dict[int, float] = {}
         self.program: Program
 
     def _migrate(self) -> None:
@@ -96,6 +97,9 @@ class Hub(Peer):
         self.count = 0
 
     def start(self) -> None:
+        """Once the orders of earlier measurements are over: whoever connects would catch up on them."""
+        while any(time.monotonic() < until for until in self.host.open_until.values()):
+            time.sleep(0.1)
         self.host.start()
         self.program = self.host.program
 
@@ -123,7 +127,14 @@ class Hub(Peer):
     def publish(self, valid_s: int = _VALID_S) -> Published:
         self.generator.ask("beats", on=False)
         t0, answer = self.post("/api/orders/create", json.dumps(_ORDER | {"valid_duration": valid_s}).encode())
-        return Published(int(json.loads(answer)["data"]["order_id"]), t0)
+        order_id = int(json.loads(answer)["data"]["order_id"])
+        self.host.open_until[order_id] = time.monotonic() + valid_s
+        return Published(order_id, t0)
+
+    def cancel(self, order_id: int) -> None:
+        """The order is nobody's any more."""
+        self.post(f"/api/orders/{order_id}/cancel", b"")
+        del self.host.open_until[order_id]
 
     def settle(self, published: Published) -> dict[str, Any]:
         """Let the acks go and wait for them in the database; ms from their release, and the CPU of it all."""
