@@ -87,8 +87,8 @@ def _first_line(error: BaseException) -> str:
 def _mysql(url: str, **options: Any) -> AsyncEngine:
     return create_async_engine(
         url,
-        pool_size=10,
-        max_overflow=10,
+        pool_size=5,
+        max_overflow=5,
         pool_timeout=PATIENCE_S,
         pool_pre_ping=True,
         pool_recycle=1_800,
