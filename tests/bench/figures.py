@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 BASE: Final = "bare"
+BARS_AT: Final = 5_000
+"""The number of agents that the bars are set for; the restart's is for ten thousand."""
 MEASURED: Final = ("p50_ms", "p99_ms", "max_ms", "cpu_us")
 
 Samples = dict[str, list[dict[str, Any]]]
@@ -51,12 +53,15 @@ def summary(samples: Samples) -> dict[str, dict[str, float]]:
     return figures
 
 
+def judged_size(results: dict[str, Any]) -> int | None:
+    """At which N the bars are looked at: where they are set, or the largest that ran; None where nothing ran."""
+    sizes = {int(size) for part in ("fanout", "hub") for size in results.get(part, {})}
+    return BARS_AT if BARS_AT in sizes else max(sizes, default=None)
+
+
 def bars(results: dict[str, Any]) -> list[Bar]:
-    """The issue's bars, as far as their parts were measured; at N = 5,000, or the largest N that ran."""
-    sizes = sorted({int(size) for part in ("fanout", "hub") for size in results.get(part, {})})
-    if not sizes:
-        return []
-    at = "5000" if 5000 in sizes else str(sizes[-1])
+    """The bars, as far as their parts were measured."""
+    at = str(judged_size(results))
     found = _fanout_bars(results["fanout"][at]) if at in results["fanout"] else []
     found += _hub_bars(results.get("hub", {}).get(at, {}))
     for size, measured in sorted(results.get("hub", {}).items(), key=lambda item: int(item[0]), reverse=True):

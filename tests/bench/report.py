@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from .figures import bars
+from .figures import BARS_AT, bars, judged_size
 
 BEGIN: Final = "<!-- bench: begin, written by `make bench` -->"
 END: Final = "<!-- bench: end -->"
@@ -61,7 +61,11 @@ def _bars(results: dict[str, Any]) -> str:
         limit = f"{'at least' if bar.at_least else 'at most'} {bar.limit:,g}{bar.unit}"
         value = f"{bar.value:,.0f}" if bar.value >= 100 else f"{bar.value:.2f}"
         lines.append(f"| {bar.figure} | {value}{bar.unit} | {limit} | {'met' if bar.is_met else '**not met**'} |")
-    return "\n".join(lines) if len(lines) > 2 else ""
+    if len(lines) == 2:
+        return ""
+    at = judged_size(results)
+    note = "" if at == BARS_AT else f"The bars are set for {BARS_AT:,} agents; this run judges {at:,}.\n\n"
+    return note + "\n".join(lines)
 
 
 def _fanout(results: dict[str, Any], fanout: dict[str, Any]) -> str:

@@ -64,3 +64,15 @@ def test_only_the_generated_part_of_the_page_is_replaced(tmp_path: Path) -> None
     assert text.endswith(f"{END}\n\nWhat is left.\n")
     assert "old figures" not in text
     assert text.count("### 5,000 connections") == 1
+
+
+def test_bars_judged_at_another_size_say_so(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    write_page(results(), page)
+    assert "The bars are set for" not in page.read_text()
+    smaller = results()
+    smaller["fanout"] = {"1000": smaller["fanout"]["5000"]}
+    smaller["hub"] = {}
+    write_page(smaller, page)
+    assert "The bars are set for 5,000 agents; this run judges 1,000." in page.read_text()
