@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from hub.outbox import OUTBOX_BYTES, frame_of
-from hub.wire import Wire, write_all
+from hub.wire import WatchedTransport, Wire, write_all
 from tests.services.waiting import eventually
 
 LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
@@ -26,10 +26,10 @@ BIG: Final = b"x" * 20_000
 
 @dataclass
 class Pair:
-    """A wire, its transport, and the peer's end of the connection, which reads only when told to."""
+    """A wire, its transport as uvicorn has it, and the peer's end of the connection, which reads only when told to."""
 
     wire: Wire
-    transport: asyncio.Transport
+    transport: WatchedTransport
     peer: socket.socket
 
     async def read(self, count: int) -> bytes:
@@ -64,7 +64,8 @@ async def pair() -> AsyncIterator[Pair]:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
         transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
         try:
-            yield Pair(Wire(transport), transport, peer)
+            wire = Wire(transport)
+            yield Pair(wire, WatchedTransport(transport, wire), peer)
         finally:
             if not transport.is_closing():
                 transport.abort()
