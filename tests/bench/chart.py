@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from .figures import rounds_in_words
+
 _SHOWN_UP_TO: Final = 4.0
 """Times the bare loop. A longer bar is cut there, and its number says how long it is."""
 
@@ -30,7 +32,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     axes[0].invert_yaxis()
     axes[1].legend(title="connections", loc="upper right")
     figure.suptitle(
-        f"One {results['payload_bytes']}-byte message to N sockets, median of {results['rounds']} rounds, "
+        f"One {results['payload_bytes']}-byte message to N sockets, median of {rounds_in_words(results)}, "
         f"one server core, {results['date'][:10]}"
     )
     figure.savefig(path, dpi=110)

@@ -14,6 +14,8 @@ BARS_AT: Final = 5_000
 """The number of agents that the bars are set for; the restart's is for ten thousand."""
 MEASURED: Final = ("p50_ms", "p99_ms", "max_ms", "cpu_us")
 
+_ENOUGH_FOR_QUARTILES: Final = 5
+
 Samples = dict[str, list[dict[str, Any]]]
 
 
@@ -26,10 +28,20 @@ class Bar:
     limit: float
     unit: str = ""
     at_least: bool = False
+    middle: tuple[float, float] | None = None
+    """Where the middle half of the rounds lies; None for what was measured once."""
 
     @property
     def is_met(self) -> bool:
         return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def rounds_in_words(results: dict[str, Any]) -> str:
+    """How many rounds each figure is the median of: "7 rounds", or "7 rounds, 21 at 5,000 connections"."""
+    numbers: dict[str, int] = results["rounds"]
+    usual = min(numbers.values())
+    more = [f"{number} at {int(size):,} connections" for size, number in numbers.items() if number > usual]
+    return f"{usual} rounds" + "".join(f", {said}" for said in more)
 
 
 def median(samples: Samples, peer: str, key: str) -> float:
@@ -37,10 +49,17 @@ def median(samples: Samples, peer: str, key: str) -> float:
     return statistics.median(sample[key] for sample in samples[peer])
 
 
-def ratio(samples: Samples, peer: str, other: str, key: str) -> float:
-    """The median over the rounds of the ratio of two peers."""
-    pairs = zip(samples[peer], samples[other], strict=True)
-    return statistics.median(mine[key] / theirs[key] for mine, theirs in pairs)
+def ratios(samples: Samples, peer: str, other: str, key: str) -> list[float]:
+    """This peer's figure ÷ that peer's, round by round."""
+    return [mine[key] / theirs[key] for mine, theirs in zip(samples[peer], samples[other], strict=True)]
+
+
+def middle_half(values: list[float]) -> tuple[float, float] | None:
+    """The quartiles of so many rounds that they say something."""
+    if len(values) < _ENOUGH_FOR_QUARTILES:
+        return None
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
 
 
 def summary(samples: Samples) -> dict[str, dict[str, float]]:
@@ -49,7 +68,8 @@ def summary(samples: Samples) -> dict[str, dict[str, float]]:
     for peer in samples:
         figures[peer] = {key: median(samples, peer, key) for key in MEASURED}
         if BASE in samples:
-            figures[peer] |= {f"{key}_ratio": ratio(samples, peer, BASE, key) for key in MEASURED}
+            beside = {key: ratios(samples, peer, BASE, key) for key in MEASURED}
+            figures[peer] |= {f"{key}_ratio": statistics.median(values) for key, values in beside.items()}
     return figures
 
 
@@ -81,11 +101,11 @@ def _fanout_bars(fanout: dict[str, Any]) -> list[Bar]:
         ("p99 claimed and committed ÷ NATS's plain", "hub", "nats", "p99_ms", 1.0),
         ("p99 of plain fan-out ÷ Nchan's", "hub-plain", "nchan", "p99_ms", 0.95),
     ]
-    found = [
-        Bar(name, ratio(samples, mine, theirs, key), limit)
-        for name, mine, theirs, key, limit in wanted
-        if mine in samples and theirs in samples
-    ]
+    found = []
+    for name, mine, theirs, key, limit in wanted:
+        if mine in samples and theirs in samples:
+            values = ratios(samples, mine, theirs, key)
+            found.append(Bar(name, statistics.median(values), limit, middle=middle_half(values)))
     if "hub" in fanout["connect"]:
         cost = fanout["connect"]["hub"]
         found.append(Bar("memory a connection", cost["kib_per_connection"], 30, " KiB"))
@@ -100,5 +120,7 @@ def _hub_bars(hub: dict[str, Any]) -> list[Bar]:
     if "idle" in hub:
         found.append(Bar("idle CPU a thousand connections", hub["idle"]["percent_per_1000"], 1.0, " %"))
     if "frozen" in hub:
-        found.append(Bar("p99 with 1 % frozen ÷ without", hub["frozen"]["p99_ratio"], 1.05))
+        frozen = hub["frozen"]
+        middle = middle_half(frozen["ratios"])
+        found.append(Bar("p99 with 1 % frozen ÷ without", frozen["p99_ratio"], 1.05, middle=middle))
     return found

@@ -77,7 +77,7 @@ def frozen(hub: Hub, count: int, rounds: int, say: Say) -> dict[str, Any]:
     ratio = statistics.median(ratios)
     say(f"p99 with {some} frozen ÷ without: {ratio:.2f}; {waiting // some} bytes wait for each")
     figures = {"frozen": some, "unsent_bytes_each": waiting // some, "stayed_connected": stayed}
-    return figures | {"with": with_frozen, "without": without, "p99_ratio": ratio}
+    return figures | {"with": with_frozen, "without": without, "ratios": ratios, "p99_ratio": ratio}
 
 
 def _thaw(hub: Hub, count: int, ports: set[int]) -> None:

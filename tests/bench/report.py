@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from .figures import BARS_AT, bars, judged_size
+from .figures import BARS_AT, Bar, bars, judged_size, rounds_in_words
 
 BEGIN: Final = "<!-- bench: begin, written by `make bench` -->"
 END: Final = "<!-- bench: end -->"
@@ -49,23 +49,28 @@ def _conditions(results: dict[str, Any]) -> str:
     versions = "\n".join(f"- {name}: {version}" for name, version in results["versions"].items())
     return (
         f"Measured {results['date']} on {machine['cores']} cores ({machine['cpu']}, Linux {machine['kernel']}); "
-        f"server on one core, load, MariaDB and Redis on the other. Median of {results['rounds']} rounds; "
+        f"server on one core, load, MariaDB and Redis on the other. Median of {rounds_in_words(results)}; "
         f"{results['payload_bytes']} bytes of payload; ratios are taken round by round; the load average before it was "
         f"{results['load_before']}.\n\n{versions}"
     )
 
 
 def _bars(results: dict[str, Any]) -> str:
-    lines = ["| figure | measured | bar | |", "|---|---|---|---|"]
+    lines = ["| figure | measured (the middle half of the rounds) | bar | |", "|---|---|---|---|"]
     for bar in bars(results):
         limit = f"{'at least' if bar.at_least else 'at most'} {bar.limit:,g}{bar.unit}"
-        value = f"{bar.value:,.0f}" if bar.value >= 100 else f"{bar.value:.2f}"
-        lines.append(f"| {bar.figure} | {value}{bar.unit} | {limit} | {'met' if bar.is_met else '**not met**'} |")
+        lines.append(f"| {bar.figure} | {_measured(bar)} | {limit} | {'met' if bar.is_met else '**not met**'} |")
     if len(lines) == 2:
         return ""
     at = judged_size(results)
     note = "" if at == BARS_AT else f"The bars are set for {BARS_AT:,} agents; this run judges {at:,}.\n\n"
     return note + "\n".join(lines)
+
+
+def _measured(bar: Bar) -> str:
+    value = f"{bar.value:,.0f}" if bar.value >= 100 else f"{bar.value:.2f}"
+    around = f" ({bar.middle[0]:.2f} to {bar.middle[1]:.2f})" if bar.middle else ""
+    return f"{value}{bar.unit}{around}"
 
 
 def _fanout(results: dict[str, Any], fanout: dict[str, Any]) -> str:

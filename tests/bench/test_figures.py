@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .figures import bars, ratio, summary
+from .figures import bars, middle_half, ratios, rounds_in_words, summary
 from .peers.base import payload
 from .recorder import order_id_in, quantile
 from .report import BEGIN, END, write_page
@@ -21,7 +21,7 @@ def results() -> dict[str, Any]:
         "date": "2026-01-01T00:00:00+00:00",
         "machine": {"cores": 2, "cpu": "a processor", "kernel": "6"},
         "payload_bytes": 200,
-        "rounds": 3,
+        "rounds": {"5000": 3},
         "load_before": 0.1,
         "versions": {"bare": "Python"},
         "titles": {"bare": "bare loop", "hub": "hub"},
@@ -37,7 +37,7 @@ def test_a_quantile_is_a_value_that_was_measured() -> None:
 
 
 def test_a_machine_that_slows_down_changes_no_ratio() -> None:
-    assert round(ratio(SAMPLES, "hub", "bare", "p99_ms"), 6) == 1.2
+    assert [round(value, 6) for value in ratios(SAMPLES, "hub", "bare", "p99_ms")] == [1.2, 1.2, 1.2]
     assert round(summary(SAMPLES)["hub"]["cpu_us_ratio"], 6) == 1.2
 
 
@@ -76,3 +76,13 @@ def test_bars_judged_at_another_size_say_so(tmp_path: Path) -> None:
     smaller["hub"] = {}
     write_page(smaller, page)
     assert "The bars are set for 5,000 agents; this run judges 1,000." in page.read_text()
+
+
+def test_the_page_says_of_how_many_rounds_each_figure_is_the_median() -> None:
+    assert rounds_in_words({"rounds": {"1000": 7, "10000": 7}}) == "7 rounds"
+    assert rounds_in_words({"rounds": {"1000": 7, "5000": 21}}) == "7 rounds, 21 at 5,000 connections"
+
+
+def test_where_the_middle_half_lies() -> None:
+    assert middle_half([5.0, 1.0, 2.0, 4.0, 3.0]) == (2.0, 4.0)
+    assert middle_half([1.0, 2.0, 3.0]) is None
