@@ -122,5 +122,7 @@ def _hub_bars(hub: dict[str, Any]) -> list[Bar]:
     if "frozen" in hub:
         frozen = hub["frozen"]
         middle = middle_half(frozen["ratios"])
-        found.append(Bar("p99 with 1 % frozen ÷ without", frozen["p99_ratio"], 1.05, middle=middle))
+        # A frozen agent that was closed costs nothing any more: that would be no figure of frozen ones.
+        value = frozen["p99_ratio"] if frozen["stayed_connected"] else math.inf
+        found.append(Bar("p99 with 1 % frozen ÷ without", value, 1.05, middle=middle))
     return found

@@ -63,28 +63,28 @@ class Frost:
 
     def __init__(self, crowd: Crowd) -> None:
         self.crowd = crowd
-        self.frozen: list[Connection] = []
+        self.frozen: dict[int, Connection] = {}
 
-    def freeze(self, count: int, burst: int) -> None:
-        """Agents 0 to `count` read no more; each asks the hub for the time `burst` times, to pile up answers."""
+    def freeze(self, count: int) -> list[int]:
+        """Agents 0 to `count` read no more. Returns their ports, by which the kernel's table knows them."""
         for index in range(count):
             connection = self.crowd.agents.get(index)
-            if connection is not None and not connection.is_frozen:
+            if connection is not None:
                 connection.is_frozen = True
                 self.crowd.epoll.modify(connection.fd, 0)
-                self.frozen.append(connection)
-        question = self.crowd.dialect.beat() or b""
-        for _ in range(burst // _BURST_AT_ONCE):
-            for connection in self.frozen:
-                self.crowd.send(connection, question * _BURST_AT_ONCE)
+                self.frozen[connection.sock.getsockname()[1]] = connection
+        return list(self.frozen)
 
-    def ports(self) -> list[int]:
-        """The frozen agents' own ports, by which the kernel's table of sockets knows them."""
-        return [connection.sock.getsockname()[1] for connection in self.frozen]
+    def ask(self, ports: list[int], times: int) -> None:
+        """These of the frozen ask the hub for the time, so that answers pile up."""
+        question = self.crowd.dialect.beat() or b""
+        for _ in range(times // _BURST_AT_ONCE):
+            for port in ports:
+                self.crowd.send(self.frozen[port], question * _BURST_AT_ONCE)
 
     def thaw(self) -> None:
         """All read again."""
-        for connection in self.frozen:
+        for connection in self.frozen.values():
             connection.is_frozen = False
             if self.crowd.connections.get(connection.fd) is connection:
                 self.crowd.epoll.modify(connection.fd, READ | (WRITE if connection.out else 0))

@@ -126,10 +126,14 @@ class Load:
         self.crowd.reconnects = on
         return {"event": "reconnect"}
 
-    def do_freeze(self, count: int, burst: int) -> dict[str, Any]:
-        """The first `count` stop reading, and ask `burst` times for something, so that answers pile up."""
-        self.frost.freeze(count, burst)
-        return {"event": "frozen", "ports": self.frost.ports()}
+    def do_freeze(self, count: int) -> dict[str, Any]:
+        """The first `count` stop reading."""
+        return {"event": "frozen", "ports": self.frost.freeze(count)}
+
+    def do_ask(self, ports: list[int], times: int) -> dict[str, Any]:
+        """Frozen agents ask so often for something, so that answers pile up."""
+        self.frost.ask(ports, times)
+        return {"event": "asked"}
 
     def do_thaw(self) -> dict[str, Any]:
         """The frozen read again."""

@@ -5,6 +5,7 @@ report and returns plain numbers.
 """
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,10 @@ _CAUGHT_UP_WITHIN_S: Final = 90.0
 _OPEN_THROUGH_RESTART_S: Final = 120
 """The window of a restart's orders, beyond the longest wait: who comes late must still find them open."""
 _DRAINED_WITHIN_S: Final = 30.0
-_FREEZES: Final = 3
+_ROUNDS_A_FREEZE: Final = 7
+"""As many as are over before the hub closes the frozen for their silence, also with ten thousand agents."""
+_FREEZE_SHARE: Final = 2
+"""Rounds with frozen agents for each round of another measurement: this ratio is nearest to its bar."""
 _BURST: Final = 300
 """Questions at a time: their answers fit into what the hub lets wait for one peer, so that none is closed for it."""
 _REPLY_BYTES: Final = 70
@@ -61,10 +65,10 @@ def frozen(hub: Hub, count: int, rounds: int, say: Say) -> dict[str, Any]:
     Each round with them is held against the rounds without, next before and next after: the machine's speed drifts.
     """
     some = max(1, count // 100)
-    at_once = -(-rounds // _FREEZES)
+    at_once = min(rounds, _ROUNDS_A_FREEZE)
     without = [[one_round(hub, count) for _ in range(at_once)]]
     with_frozen, waiting, stayed = [], 0, True
-    for _ in range(_FREEZES):
+    for _ in range(math.ceil(_FREEZE_SHARE * rounds / at_once)):
         ports, waiting = _freeze(hub, some)
         with_frozen.append([_round_of_readers(hub, count - some) for _ in range(at_once)])
         stayed = stayed and hub.generator.ask("stats")["open"] == count
@@ -84,21 +88,23 @@ def _thaw(hub: Hub, count: int, ports: set[int]) -> None:
     """The frozen read on, until nothing waits for them and all are connected."""
     hub.generator.ask("thaw")
     until = time.monotonic() + _DRAINED_WITHIN_S
-    while unsent_bytes(hub.host.port, ports) and time.monotonic() < until:
+    while any(unsent_bytes(hub.host.port, ports).values()) and time.monotonic() < until:
         time.sleep(0.1)
     hub.generator.connect(count)
 
 
 def _freeze(hub: Hub, some: int) -> tuple[set[int], int]:
-    """Freeze agents, and let them ask until the kernel takes no more answers; their ports, the bytes that wait."""
-    waiting = -1
-    while True:
-        ports = set(hub.generator.ask("freeze", 60, count=some, burst=_BURST)["ports"])
-        time.sleep(0.05 + some * _BURST * 2e-5)
+    """Freeze agents, and let each ask until the kernel takes no more answers to it; their ports, the bytes."""
+    ports = set(hub.generator.ask("freeze", count=some)["ports"])
+    waiting = unsent_bytes(hub.host.port, ports)
+    filling = ports
+    while filling:
+        hub.generator.ask("ask", 60, ports=sorted(filling), times=_BURST)
+        time.sleep(0.05 + len(filling) * _BURST * 2e-5)
         now = unsent_bytes(hub.host.port, ports)
-        if now - waiting < some * _BURST * _REPLY_BYTES // 2:
-            return ports, now
+        filling = {port for port in filling if now.get(port, 0) - waiting.get(port, 0) > _BURST * _REPLY_BYTES // 2}
         waiting = now
+    return ports, sum(waiting.values())
 
 
 def _round_of_readers(hub: Hub, readers: int) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _hub(results: dict[str, Any]) -> str:
         cells.append(f"{measured['acks']['median_ms']:.0f} ms" if "acks" in measured else "–")
         cells.append(f"{measured['acks']['median_cpu_us']:.1f} µs" if "acks" in measured else "–")
         cells.append(f"{measured['idle']['percent_per_1000']:.2f} %" if "idle" in measured else "–")
-        cells.append(f"{measured['frozen']['p99_ratio']:.2f}×" if "frozen" in measured else "–")
+        cells.append(_frozen(measured["frozen"]) if "frozen" in measured else "–")
         cells.append(_restart(measured["restart"]) if "restart" in measured else "–")
         rows.append("| " + " | ".join(cells) + " |")
     head = (
@@ -109,6 +109,10 @@ def _hub(results: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|"
     )
     return "\n".join(["### The hub alone", "", head, *rows]) if rows else ""
+
+
+def _frozen(frozen: dict[str, Any]) -> str:
+    return f"{frozen['p99_ratio']:.2f}×" if frozen["stayed_connected"] else "**frozen agents were closed**"
 
 
 def _restart(restart: dict[str, Any]) -> str:
