@@ -31,7 +31,7 @@ def test_a_round_counts_every_frame_and_the_servers_cpu(bare: Bare) -> None:
 
 def test_a_frozen_agent_reads_again_after_the_thaw(bare: Bare) -> None:
     generator: Generator = bare.generator
-    assert len(generator.ask("freeze", count=5, burst=0)["ports"]) == 5
+    assert len(generator.ask("freeze", count=5)["ports"]) == 5
     generator.ask("arm", count=AGENTS, pids=[])
     published = bare.publish()
     assert not generator.ask("wait", timeout=0.2)["done"]
