@@ -73,6 +73,17 @@ class World:
         return done
 
 
+class WorldsLoop(asyncio.SelectorEventLoop):
+    """Its timers go by the world's time: else a slow machine would play another story from the same draws."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        super().__init__()
+
+    def time(self) -> float:
+        return self._world.now / 1_000
+
+
 class FragileJournal(Journal):
     """The real journal of a process that may die before or after each step."""
 
@@ -119,8 +130,8 @@ class ExecutorMachine(RuleBasedStateMachine):
         super().__init__()
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="machine-", dir=memory if memory.is_dir() else None))
-        self.loop = asyncio.new_event_loop()
         self.world = World()
+        self.loop = WorldsLoop(self.world)
         self.published: dict[int, Order] = {}
         self.cancelled: dict[int, str] = {}
         self.may_not: set[int] = set()
