@@ -24,7 +24,7 @@ _DRAINED_WITHIN_S: Final = 30.0
 _ROUNDS_A_FREEZE: Final = 7
 """As many as are over before the hub closes the frozen for their silence, also with ten thousand agents."""
 _FREEZE_SHARE: Final = 2
-"""Rounds with frozen agents for each round of another measurement: this ratio is nearest to its bar."""
+"""Rounds with frozen agents for each round of another measurement: a round varies by more than the bar leaves."""
 _BURST: Final = 300
 """Questions at a time: their answers fit into what the hub lets wait for one peer, so that none is closed for it."""
 _REPLY_BYTES: Final = 70

@@ -1,14 +1,17 @@
 """What the tests of operation ask for: one hub behind each kind of server, and stages of several processes."""
 
+import asyncio
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 import pytest
+import uvloop
 
 from hub.wire import WireProtocol
 from tests.services.hub_process import HubProcess, HubSettings
@@ -22,6 +25,10 @@ from .line import Line
 from .thread_hub import Certificate, ThreadHub, make_certificate
 
 PATHS = ("wire", "plain", "tls")
+LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,13 @@ class Scene:
         async with self.http.get(f"{self.door.url}/metrics") as answer:
             lines = (await answer.text()).splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} "))
+
+
+@pytest.fixture(params=LOOPS)
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    """On each kind of event loop."""
+    with asyncio.Runner(loop_factory=LOOPS[request.param]) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

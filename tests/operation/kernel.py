@@ -1,7 +1,9 @@
-"""Who holds which TCP connection, as the kernel tells it: for tests that ask which process has a peer, or whether any
-still has. Linux only."""
+"""TCP connections as the kernel has them: for tests that ask which process has a peer, or whether any still has, and
+for those that end one rudely. Linux only."""
 
 import os
+import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,11 @@ def command_of(pid: int) -> bytes:
 def children(pid: int) -> list[int]:
     """The processes that this one started."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def reset_at_close(connection: socket.socket) -> None:
+    """It will end as a dying host's does, with a reset and no goodbye (socket(7), SO_LINGER)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _descriptors(pid: int) -> set[str]:

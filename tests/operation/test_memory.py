@@ -4,12 +4,9 @@ the hub does not call while traders are connected (`hub.memory`)."""
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 import uvloop
 from websockets.asyncio.client import connect
 from websockets.server import ServerProtocol
@@ -26,20 +23,11 @@ from protocol.messages import SUBPROTOCOL
 from tests.services.process import free_port
 from tests.services.waiting import eventually
 
+from .loop_server import serving
+
 AGENTS = 20
 HELLO = '{"type": "hello", "device_id": "phone", "version": "1", "driver": "paper", "have": []}'
 OF_A_CONNECTION = (DoorProtocol, WireProtocol, ServerProtocol, Wire, Session)
-
-
-@asynccontextmanager
-async def serving(settings: Settings, port: int) -> AsyncIterator[Hub]:
-    app = build(settings)
-    server = uvicorn.Server(uvicorn.Config(app, **uvicorn_options("127.0.0.1", port)))
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started, "the hub serves")
-    yield app.state.hub
-    server.should_exit = True
-    await task
 
 
 async def log_in(hub: Hub, name: str) -> str:
@@ -78,7 +66,9 @@ def alive() -> Counter[str]:
 
 async def story(settings: Settings, end: str) -> None:
     port = free_port()
-    async with serving(settings, port) as hub:
+    app = build(settings)
+    hub: Hub = app.state.hub
+    async with serving(app, **uvicorn_options("127.0.0.1", port)):
         tokens = [await log_in(hub, f"trader{number}") for number in range(AGENTS)]
         await come_and_go(hub, port, tokens, end)
         await eventually(lambda: not alive(), f"nothing is left of {AGENTS} connections; there is {alive()}", 5)

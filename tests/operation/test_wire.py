@@ -3,22 +3,19 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
-import uvloop
 
 from hub.outbox import OUTBOX_BYTES, frame_of
 from hub.wire import WatchedTransport, Wire, write_all
 from tests.services.waiting import eventually
 
-LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
-    "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
-}
+from .kernel import reset_at_close
+
 SMALL: Final = 4_096
 BIG: Final = b"x" * 20_000
 """More than a small socket takes at once, so that the kernel takes a part of it."""
@@ -69,12 +66,6 @@ async def pair() -> AsyncIterator[Pair]:
         finally:
             if not transport.is_closing():
                 transport.abort()
-
-
-@pytest.fixture(params=LOOPS)
-def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
-    with asyncio.Runner(loop_factory=LOOPS[request.param]) as running:
-        yield running
 
 
 def test_a_frame_is_in_the_socket_before_the_loop_turns(runner: asyncio.Runner) -> None:
@@ -146,7 +137,8 @@ def test_more_than_the_outbox_holds_is_refused_and_all_that_was_taken_arrives(ru
 def test_a_peer_that_has_gone_is_refused_and_raises_nothing(runner: asyncio.Runner) -> None:
     async def play() -> None:
         async with pair() as at:
-            _reset(at.peer)
+            reset_at_close(at.peer)
+            at.peer.close()
             # The kernel may take one frame for a peer whose reset it has not seen; the loop does not turn here.
             assert not all(at.offer(b"anyone?") for _ in range(3))
             await eventually(at.transport.is_closing, "the transport has noticed")
@@ -216,9 +208,3 @@ def _fill_kernel(descriptor: int) -> int:
                 taken += same.send(b"k" * SMALL)
             except BlockingIOError:
                 return taken
-
-
-def _reset(peer: socket.socket) -> None:
-    """Ends the connection as a dying host does, with a reset and no goodbye."""
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-    peer.close()

@@ -1,15 +1,10 @@
 """`hub.wire` under uvicorn, on true connections of both event loops: what ASGI sends and what the wire sends."""
 
 import asyncio
-import contextlib
 import os
-import socket
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -19,8 +14,10 @@ from hub.wire import EXTENSION, DoorProtocol, Wire, WireProtocol, write_all
 from tests.services.process import free_port
 from tests.services.waiting import eventually
 
-from .test_wire import BIG, LOOPS
+from .kernel import reset_at_close
+from .loop_server import serving
 
+LONG = 20_000
 Story = Callable[["Served"], Awaitable[None]]
 Play = Callable[[Story], None]
 
@@ -68,43 +65,18 @@ class Served:
         return client
 
 
-def reset(client: ClientConnection) -> None:
-    """Ends a connection as a dying host does, with a reset and no goodbye."""
-    raw = client.transport.get_extra_info("socket")
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.transport.abort()
-
-
-@asynccontextmanager
-async def served() -> AsyncIterator[Served]:
-    app = Served(free_port())
-    config = uvicorn.Config(
-        app, port=app.port, http=DoorProtocol, ws=WireProtocol, lifespan="off", log_config=None, ws_ping_interval=None
-    )
-    server = uvicorn.Server(config)
-    # Else the server would leave the signals of the test run with its own handlers.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started, "uvicorn serves")
-    try:
-        yield app
-    finally:
-        app.leave.set()
-        server.should_exit = True
-        await task
-
-
-@pytest.fixture(params=LOOPS)
-def play(request: pytest.FixtureRequest) -> Iterator[Play]:
-    def run(story: Story) -> None:
-        async def whole() -> None:
-            async with served() as app:
+@pytest.fixture
+def play(runner: asyncio.Runner) -> Play:
+    async def whole(story: Story) -> None:
+        app = Served(free_port())
+        protocols = {"http": DoorProtocol, "ws": WireProtocol, "ws_ping_interval": None}
+        async with serving(app, port=app.port, lifespan="off", log_config=None, **protocols):
+            try:
                 await story(app)
+            finally:
+                app.leave.set()
 
-        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-            runner.run(whole())
-
-    return run
+    return lambda story: runner.run(whole(story))
 
 
 def test_frames_and_asgi_messages_arrive_in_the_order_in_which_they_were_sent(play: Play) -> None:
@@ -112,7 +84,7 @@ def test_frames_and_asgi_messages_arrive_in_the_order_in_which_they_were_sent(pl
         client = await app.join()
         sent = []
         for number in range(20):
-            await app.text(f"asgi {number}" + "." * (len(BIG) if number % 5 == 0 else 0))
+            await app.text(f"asgi {number}" + "." * (LONG if number % 5 == 0 else 0))
             assert app.frame(b"wire %d" % number)
             sent += [f"asgi {number}", f"wire {number}"]
         assert [(await client.recv()).rstrip(".") for _ in sent] == sent
@@ -136,7 +108,8 @@ def test_a_descriptor_that_another_connection_got_is_not_written_to(play: Play) 
     async def story(app: Served) -> None:
         first, second = await app.join(), await app.join()
         numbers = [await app.direct(connection) for connection in (0, 1)]
-        reset(first)
+        reset_at_close(first.transport.get_extra_info("socket"))
+        first.transport.abort()
         await eventually(lambda: app.lost, "the first has gone")
         # As the kernel does for the next connection, only at once.
         os.dup2(numbers[1], numbers[0])
