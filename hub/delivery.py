@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
-from protocol.messages import Order, Outcome
+from protocol.messages import LONGEST_WINDOW_S, Order, Outcome
 
 REPORTING_MS: Final = 3_600_000
 """How long after its window an order's results are still taken (and its claims kept)."""
-LONGEST_WINDOW_MS: Final = 86_400_000
-LONGEST_LIFE_MS: Final = LONGEST_WINDOW_MS + REPORTING_MS
+LONGEST_LIFE_MS: Final = LONGEST_WINDOW_S * 1_000 + REPORTING_MS
 """From an order's creation to the last moment at which anything of it can still change."""
 
 

@@ -27,10 +27,12 @@ INCREMENT_SECONDS: Final[dict[Increment, int]] = {
     "ONE_DAY": 86_400,
 }
 
+LONGEST_WINDOW_S: Final = 86_400
+
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Symbol = Annotated[str, Meta(pattern="^[A-Z0-9]{5,20}\\Z")]
-Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+Seconds = Annotated[int, Meta(ge=1, le=LONGEST_WINDOW_S)]
 DeviceId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}\\Z")]
 ShortText = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2_000)]

@@ -21,11 +21,15 @@ from hub.cli.users import user_id
 from hub.cli.views import OrderDetail, OrderPage
 from hub.cli.watch import watch_order
 from hub.language import _
+from protocol.messages import LONGEST_WINDOW_S
 
 app = typer.Typer(help=_("Orders: publish, see, watch, cancel."), no_args_is_help=True, rich_markup_mode=None)
 
 RETRY_PAUSE_S = 0.5
 ROWS_SHOWN = 50
+Valid = Annotated[
+    int, typer.Option(min=1, max=LONGEST_WINDOW_S, metavar="SECONDS", help=_("How long it may be placed."))
+]
 
 
 class Status(StrEnum):
@@ -56,7 +60,7 @@ def publish(
     increment: Annotated[
         str, typer.Argument(metavar="INCREMENT", callback=arguments.increment, help=arguments.INCREMENT_HELP)
     ],
-    valid: Annotated[int, typer.Option(min=1, max=86_400, metavar="SECONDS", help=_("How long it may be placed."))],
+    valid: Valid,
     to: Annotated[
         list[str] | None, typer.Option(metavar="USER", help=_("Only for this user, name or number; repeatable."))
     ] = None,

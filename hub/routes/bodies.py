@@ -8,6 +8,7 @@ from msgspec import Meta
 from hub.store.records import Role
 from hub.times import TAKES as TIME_TAKES
 from protocol.messages import (
+    LONGEST_WINDOW_S,
     DeviceId,
     Direction,
     Id,
@@ -34,7 +35,7 @@ TAKES: Final[dict[str, str]] = {
     "time_increments": "TEN_MINUTE, THIRTY_MINUTE, ONE_HOUR or ONE_DAY",
     "symbol_name": "5 to 20 capital letters or digits, such as BTCUSDT",
     "direction": "LONG or SHORT",
-    "valid_duration": "a whole number of seconds from 1 to 86400",
+    "valid_duration": f"a whole number of seconds from 1 to {LONGEST_WINDOW_S}",
     "targets": "null or a list of 1 to 10000 usernames or user ids",
     "order_id": "an order's id, a whole number",
     "result": "an object with success, message and data",
