@@ -146,7 +146,7 @@ class Hub:
             await self.bus.start()
         except Unavailable as error:
             log.warning("starting without Redis", error=str(error))
-        await self.caretaker.begin()
+        await self.caretaker.learn()
         self.background.serve(self.bus.read_forever(self.hear), "stream")
         self.background.serve(self.ledger.write_forever(), "ledger")
         self.background.serve(self.dispatch.catch_up_forever(), "catch-up")

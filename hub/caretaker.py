@@ -79,7 +79,7 @@ class Caretaker:
             await self.tick()
             await asyncio.sleep(TICK_S)
 
-    async def begin(self) -> None:
+    async def learn(self) -> None:
         """What must be known before anybody is served; the other duties follow within a second."""
         await self._duty("load orders", self._load_orders)
         await self._duty("mind Redis", self._mind_redis)
@@ -89,9 +89,7 @@ class Caretaker:
         """All duties once."""
         await self._duty("check sessions", self._check_sessions)
         metrics.LEDGER_ROWS.set(self._ledger.depth)
-        await self._duty("load orders", self._load_orders)
-        await self._duty("mind Redis", self._mind_redis)
-        await self._duty("settle doubt", self._settle_doubt)
+        await self.learn()
         await self._duty("sweep", self._sweep)
         self._mind_memory()
         self._ticks += 1
