@@ -165,8 +165,10 @@ class Caretaker:
     async def _mind_redis(self) -> None:
         """Says that this process lives; notices that Redis was emptied or events were missed."""
         await self._peers.say_alive()
-        self._comeback.is_covered = await self._peers.has_others()
-        if not await self._claims.is_complete():
+        if await self._claims.is_complete():
+            self._comeback.is_covered = await self._peers.has_others()
+        else:
+            # An emptied Redis knows of nobody yet: what we knew of the others stands for a second more.
             self._bus.is_in_doubt = True
             await self._recovery.restore_claims()
         if await self._bus.find_gap():
