@@ -74,8 +74,12 @@ class Admin:
 
     async def connected(self) -> dict[int, str]:
         """The device of each user who is connected anywhere."""
+        return dict(await self.devices())
+
+    async def devices(self) -> list[tuple[int, str]]:
+        """User and device of every connection: a user may still have two, of which one is about to be replaced."""
         answer = await self.ask("GET", "/api/admin/agents")
-        return {agent["user_id"]: agent["device_id"] for agent in answer.data["list"]}
+        return [(agent["user_id"], agent["device_id"]) for agent in answer.data["list"]]
 
 
 @dataclass(frozen=True)

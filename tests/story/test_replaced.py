@@ -104,11 +104,13 @@ async def test_a_frozen_device_that_was_replaced_takes_nothing_from_the_new_one(
         trader.freeze()
     await asyncio.gather(*(device.connect() for device in newer))
 
-    async def is_heard() -> bool:
-        connected = await pair.admin.connected()
-        return all(connected.get(device.person.id) == device.device_id for device in newer)
+    only = {(device.person.id, device.device_id) for device in newer}
 
-    await eventually(is_heard, "the newer devices are the ones that count")
+    async def is_heard() -> bool:
+        people = {person_id for person_id, _ in only}
+        return {one for one in await pair.admin.devices() if one[0] in people} == only
+
+    await eventually(is_heard, "the newer devices are the only ones that count")
     order_id = await pair.admin.publish([trader.person.id for trader in traders])
     await asyncio.gather(*(device.gets(order_id, 5) for device in newer))
 
