@@ -39,9 +39,10 @@ from hub.notices import Notices
 from hub.order_cache import OrderCache
 from hub.peers import Peers
 from hub.polling import Polling
-from hub.recovery import Recovery
+from hub.recheck import Recheck
 from hub.redis import PATIENCE_S, connect
 from hub.registry import Registry
+from hub.restoring import Restoring
 from hub.roll_call import RollCall as RollCaller
 from hub.routes.admin import AdminRoutes
 from hub.routes.auth import AuthRoutes
@@ -77,19 +78,14 @@ class Hub:
         self.claims = Claims(self.redis)
         self.bus = Bus(self.redis, self.reader)
         self.ledger = Ledger(self.store)
-        self.recovery = Recovery(
-            store=self.store,
-            claims=self.claims,
-            ledger=self.ledger,
-            registry=self.registry,
-            accounts=self.accounts,
-        )
+        self.recheck = Recheck(self.registry, self.accounts)
+        self.restoring = Restoring(store=self.store, claims=self.claims, ledger=self.ledger)
         self.fan_out = FanOut(
             store=self.store,
             claims=self.claims,
             registry=self.registry,
             ledger=self.ledger,
-            recovery=self.recovery,
+            restoring=self.restoring,
             mode=settings.claims,
         )
         self.dispatch = Dispatch(
@@ -101,7 +97,7 @@ class Hub:
             registry=self.registry,
             live=self.live,
             ledger=self.ledger,
-            recovery=self.recovery,
+            recheck=self.recheck,
             background=self.background,
             process=self.peers.name,
             heartbeat_s=settings.heartbeat_s,
@@ -114,7 +110,8 @@ class Hub:
             registry=self.registry,
             live=self.live,
             ledger=self.ledger,
-            recovery=self.recovery,
+            recheck=self.recheck,
+            restoring=self.restoring,
             dispatch=self.dispatch,
             peers=self.peers,
             comeback=self.comeback,
@@ -128,7 +125,7 @@ class Hub:
             admin_token=settings.bootstrap_token(),
             session_ms=round(settings.session_hours * 3_600_000),
         )
-        self.notices = Notices(self.bus, self.recovery)
+        self.notices = Notices(self.bus, self.recheck)
         self.roll_call = RollCaller(redis=self.redis, bus=self.bus, registry=self.registry, peers=self.peers)
 
     @contextlib.asynccontextmanager
@@ -185,7 +182,7 @@ class Hub:
                 case OrderCancelled(order_id=order_id, reason=reason):
                     self.dispatch.heard_cancel(order_id, reason)
                 case UserChanged(user_id=user_id):
-                    await self.recovery.recheck_user(user_id)
+                    await self.recheck.user(user_id)
                 case Joined():
                     self.dispatch.heard_joined(event, event_id)
                 case Started(process=process):
@@ -206,7 +203,7 @@ def routes(hub: Hub) -> list[BaseRoute]:
         claims=hub.claims,
         live=hub.live,
         ledger=hub.ledger,
-        recovery=hub.recovery,
+        restoring=hub.restoring,
         dispatch=hub.dispatch,
     )
     administration = Administration(store=hub.store, auth=hub.auth, notices=hub.notices)

@@ -22,9 +22,10 @@ from hub.errors import Unavailable
 from hub.ledger import Ledger
 from hub.live import CANCELLED_BY_ADMIN, LiveOrder, LiveOrders
 from hub.peers import Peers
-from hub.recovery import Recovery
+from hub.recheck import Recheck
 from hub.redis import guarded
 from hub.registry import Registry
+from hub.restoring import Restoring
 from hub.store import Store
 from hub.store.records import CANCELLED
 from protocol import closes
@@ -50,7 +51,8 @@ class Caretaker:
         registry: Registry,
         live: LiveOrders,
         ledger: Ledger,
-        recovery: Recovery,
+        recheck: Recheck,
+        restoring: Restoring,
         dispatch: Dispatch,
         peers: Peers,
         comeback: Comeback,
@@ -63,7 +65,8 @@ class Caretaker:
         self._registry = registry
         self._live = live
         self._ledger = ledger
-        self._recovery = recovery
+        self._recheck = recheck
+        self._restoring = restoring
         self._dispatch = dispatch
         self._peers = peers
         self._comeback = comeback
@@ -170,7 +173,7 @@ class Caretaker:
         else:
             # An emptied Redis knows of nobody yet: what we knew of the others stands for a second more.
             self._bus.is_in_doubt = True
-            await self._recovery.restore_claims()
+            await self._restoring.restore_claims()
         if await self._bus.find_gap():
             log.warning("events were missed: asking the database")
             self._bus.is_in_doubt = True
@@ -181,7 +184,7 @@ class Caretaker:
             with guarded():
                 await self._redis.ping()
             self._bus.is_in_doubt = False
-            await self._recovery.recheck_sessions()
+            await self._recheck.everyone()
             if len(self._registry):
                 await self._dispatch.announce_joined(list(self._registry))
 

@@ -21,7 +21,7 @@ from hub.fanout import FanOut
 from hub.ledger import Ledger, Verdict
 from hub.live import LiveOrder, LiveOrders
 from hub.order_cache import OrderCache
-from hub.recovery import Recovery
+from hub.recheck import Recheck
 from hub.registry import CHUNK, Group, Registry, Session
 from hub.store import Store
 from hub.store.records import Draft, OrderRow
@@ -70,7 +70,7 @@ class Dispatch:
         registry: Registry,
         live: LiveOrders,
         ledger: Ledger,
-        recovery: Recovery,
+        recheck: Recheck,
         background: Background,
         process: str,
         heartbeat_s: int,
@@ -83,7 +83,7 @@ class Dispatch:
         self._registry = registry
         self._live = live
         self._ledger = ledger
-        self._recovery = recovery
+        self._rechecking = recheck
         self._background = background
         self._process = process
         self._heartbeat_s = heartbeat_s
@@ -261,7 +261,7 @@ class Dispatch:
     async def _recheck(self, batch: list[Session]) -> None:
         """A login may have ended between its handshake and its hello."""
         try:
-            await self._recovery.recheck_arrivals(batch)
+            await self._rechecking.arrivals(batch)
         except Unavailable as error:
             self._bus.is_in_doubt = True
             log.warning("arrivals not rechecked yet", sessions=len(batch), error=str(error))

@@ -20,8 +20,8 @@ from hub.errors import Unavailable
 from hub.ledger import ChunkSent, Ledger
 from hub.live import LiveOrder
 from hub.outbox import frame_of
-from hub.recovery import Recovery
 from hub.registry import Group, Registry, Session
+from hub.restoring import Restoring
 from hub.store import Store
 from hub.wire import write_all
 from protocol import closes
@@ -49,14 +49,14 @@ class FanOut:
         claims: Claims,
         registry: Registry,
         ledger: Ledger,
-        recovery: Recovery,
+        restoring: Restoring,
         mode: Literal["fast", "strict"],
     ) -> None:
         self._store = store
         self._claims = claims
         self._registry = registry
         self._ledger = ledger
-        self._recovery = recovery
+        self._restoring = restoring
         self._is_strict = mode == "strict"
 
     async def deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
@@ -98,7 +98,7 @@ class FanOut:
                         live.order.id, live.order.valid_duration, group.users, group.devices
                     )
             except Incomplete:
-                await self._recovery.restore_claims()
+                await self._restoring.restore_claims()
                 continue
             except Unavailable as error:
                 log.warning("claims wait", order_id=live.order.id, error=str(error))

@@ -4,7 +4,7 @@ import structlog
 
 from hub.bus import Bus, UserChanged
 from hub.errors import Unavailable
-from hub.recovery import Recovery
+from hub.recheck import Recheck
 
 log = structlog.get_logger(__name__)
 
@@ -12,14 +12,14 @@ log = structlog.get_logger(__name__)
 class Notices:
     """After the database has the change."""
 
-    def __init__(self, bus: Bus, recovery: Recovery) -> None:
+    def __init__(self, bus: Bus, recheck: Recheck) -> None:
         self._bus = bus
-        self._recovery = recovery
+        self._recheck = recheck
 
     async def user_changed(self, user_id: int) -> None:
         """Live sessions of the user end or go on as the account now says. The change itself stands already."""
         try:
-            await self._recovery.recheck_user(user_id)
+            await self._recheck.user(user_id)
             await self._bus.announce(UserChanged(user_id))
         except Unavailable as error:
             # Whoever missed it asks the database once the stream is back.

@@ -13,7 +13,7 @@ from hub.dispatch import Dispatch
 from hub.errors import Refusal
 from hub.ledger import Ledger
 from hub.live import LiveOrder, LiveOrders
-from hub.recovery import Recovery
+from hub.restoring import Restoring
 from hub.standing import refusal
 from hub.store import Store
 from hub.tokens import Token
@@ -31,14 +31,14 @@ class Polling:
         claims: Claims,
         live: LiveOrders,
         ledger: Ledger,
-        recovery: Recovery,
+        restoring: Restoring,
         dispatch: Dispatch,
     ) -> None:
         self._store = store
         self._claims = claims
         self._live = live
         self._ledger = ledger
-        self._recovery = recovery
+        self._restoring = restoring
         self._dispatch = dispatch
 
     async def pull(self, token: Token) -> Order | None:
@@ -119,7 +119,7 @@ class Polling:
                     live.order.id, live.order.valid_duration, str(token.user_id).encode(), device_id.encode()
                 )
             except Incomplete:
-                await self._recovery.restore_claims()
+                await self._restoring.restore_claims()
             else:
                 return flags[0] in (NEW, OURS)
 

@@ -96,7 +96,7 @@ async def _restored(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
     read = await rig.meter.cost(rows, lambda _: rig.hub.store.assignments.owners(ids))
     whole = await rig.meter.cost(
         rows,
-        lambda _: rig.hub.recovery.restore_claims(),
+        lambda _: rig.hub.restoring.restore_claims(),
         prepare=lambda _: rig.empty_redis(is_complete=False),
     )
     return [

@@ -9,16 +9,15 @@ import uvloop
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from hub.accounts import Accounts
 from hub.claims import Claims
 from hub.clock import now_ms
 from hub.fanout import FanOut
 from hub.ledger import Ledger
 from hub.live import LiveOrder
 from hub.migrations import migrate
-from hub.recovery import Recovery
 from hub.redis import claim_key, connect
 from hub.registry import FIRST_CHUNK, Registry, Session
+from hub.restoring import Restoring
 from hub.store import Store
 from protocol.conversation import Conversation
 from protocol.messages import Hello, Order
@@ -77,13 +76,13 @@ def session(user_id: int, outbox: Box) -> Session:
 async def fan_out(redis_url: str, database_url: str, sessions: list[Session]) -> None:
     store, redis = Store(database_url), connect(redis_url)
     claims, registry, ledger = Together(redis), Registry(), Ledger(store)
-    recovery = Recovery(store=store, claims=claims, ledger=ledger, registry=registry, accounts=Accounts(store))
+    restoring = Restoring(store=store, claims=claims, ledger=ledger)
     await claims.restore(await claims.begin_restoring(), [], lambda _order_id: 1)
     for one in sessions:
         registry.join(one)
     at_ms = now_ms()
     order = Order(ORDER_ID, "TEN_MINUTE", "BTCUSDT", "LONG", 60, at_ms, at_ms + 60_000)
-    story = FanOut(store=store, claims=claims, registry=registry, ledger=ledger, recovery=recovery, mode="fast")
+    story = FanOut(store=store, claims=claims, registry=registry, ledger=ledger, restoring=restoring, mode="fast")
     try:
         await story.deliver(LiveOrder(order, None), registry.groups())
     finally:
