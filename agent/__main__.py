@@ -1,6 +1,6 @@
 """`agent` and `python -m agent`: the program's entry, and nothing else."""
 
-from .cli import app
+from agent.cli.commands import app
 
 
 def main() -> None:

@@ -8,18 +8,17 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
+from agent.drivers.base import Driver
+from agent.link.api import Credentials, HubApi, Session, Unavailable
+from agent.link.hub_time import HubClock, sleep_while
+from agent.link.reconnecting import Link, Lost, backoff
+from agent.model.engine import Refused
+from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded
+from agent.model.session_timer import SessionTimer
+from agent.trading import late_results as outbox
+from agent.trading.executor import Executor
+from agent.trading.journal import Journal
 from protocol import closes
-
-from . import outbox
-from .api import Credentials, HubApi, Session, Unavailable
-from .drivers.base import Driver
-from .engine import Refused
-from .events import Disconnected, End, Events, LoggedIn, SessionEnded
-from .executor import Executor
-from .hub_time import HubClock, sleep_while
-from .journal import Journal
-from .link import Link, Lost, backoff
-from .session_timer import SessionTimer
 
 T = TypeVar("T")
 

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from .agent import Agent
-from .api import Credentials, HubApi
-from .config import Settings
-from .device import installation_id
-from .drivers.base import Driver
-from .drivers.paper import PaperExchange, Simulation
-from .events import Events
-from .executor import Executor, Terms
-from .gate import Decide, agree
-from .hub_time import HubClock
-from .journal import Journal
-from .link import Link
-from .owner import Owner
+from agent.agent import Agent
+from agent.config import Settings
+from agent.device import installation_id
+from agent.drivers.base import Driver
+from agent.drivers.paper import PaperExchange, Simulation
+from agent.link.api import Credentials, HubApi
+from agent.link.hub_time import HubClock
+from agent.link.reconnecting import Link
+from agent.model.account import Owner
+from agent.model.events import Events
+from agent.trading.executor import Executor, Terms
+from agent.trading.gate import Decide, agree
+from agent.trading.journal import Journal
 
 BUILT: Final = ("paper",)
 """The drivers that this version has."""

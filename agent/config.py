@@ -11,10 +11,9 @@ import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agent.model.account import normal_server
+from agent.model.limits import Limits
 from protocol.messages import Increment
-
-from .limits import Limits
-from .owner import normal_server
 
 Stake = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Ratio = Annotated[Decimal, Field(gt=0, max_digits=4, decimal_places=2)]

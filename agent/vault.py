@@ -8,7 +8,7 @@ from typing import Final
 import keyring
 from keyring.errors import KeyringError
 
-from .owner import Owner
+from agent.model.account import Owner
 
 SERVICE: Final = "bn-auto"
 

@@ -9,12 +9,10 @@ import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub import memory, metrics
-from hub.accounts import Accounts
-from hub.administration import Administration
-from hub.auth import Auth
-from hub.background import Background
-from hub.bus import (
+from hub.access.accounts import Accounts
+from hub.access.auth import Auth
+from hub.admin.accounts import Administration
+from hub.cluster.bus import (
     BLOCK_MS,
     Bus,
     Event,
@@ -26,34 +24,36 @@ from hub.bus import (
     Started,
     UserChanged,
 )
-from hub.caretaker import Caretaker
-from hub.claims import Claims
-from hub.comeback import Comeback
+from hub.cluster.claims import Claims
+from hub.cluster.order_cache import OrderCache
+from hub.cluster.peers import Peers
+from hub.cluster.redis import PATIENCE_S, connect
 from hub.config import Settings
-from hub.dispatch import Dispatch
 from hub.errors import Unavailable
-from hub.fanout import FanOut
-from hub.ledger import Ledger
-from hub.live import LiveOrders
-from hub.notices import Notices
-from hub.order_cache import OrderCache
-from hub.peers import Peers
-from hub.polling import Polling
-from hub.recheck import Recheck
-from hub.redis import PATIENCE_S, connect
-from hub.registry import Registry
-from hub.restoring import Restoring
-from hub.roll_call import RollCall as RollCaller
-from hub.routes.admin import AdminRoutes
-from hub.routes.auth import AuthRoutes
-from hub.routes.envelope import ERRORS
-from hub.routes.guard import Guard
-from hub.routes.health import HealthRoutes
-from hub.routes.orders import OrderRoutes, PollingRoutes
-from hub.socket import Socket
+from hub.orders.dispatch import Dispatch
+from hub.orders.fanout import FanOut
+from hub.orders.ledger import Ledger
+from hub.orders.live import LiveOrders
+from hub.orders.polling import Polling
+from hub.orders.restoring import Restoring
+from hub.runtime import memory, metrics
+from hub.runtime.background import Background
+from hub.sessions.account_changes import Notices
+from hub.sessions.presence import RollCall as RollCaller
+from hub.sessions.recheck import Recheck
+from hub.sessions.registry import Registry
+from hub.sessions.restart_hint import Comeback
+from hub.sessions.wire import COMEBACK
 from hub.store import Store
-from hub.times import Times
-from hub.wire import COMEBACK
+from hub.upkeep import Caretaker
+from hub.web.admin import AdminRoutes
+from hub.web.auth import AuthRoutes
+from hub.web.envelope import ERRORS
+from hub.web.guard import Guard
+from hub.web.health import HealthRoutes
+from hub.web.orders import OrderRoutes, PollingRoutes
+from hub.web.socket import Socket
+from hub.web.times import Times
 
 log = structlog.get_logger(__name__)
 
@@ -260,7 +260,7 @@ def build(settings: Settings) -> Starlette:
 
 def from_environment() -> Starlette:
     """For uvicorn's worker processes, which are given a name to import and not an object."""
-    from hub.logs import configure
+    from hub.runtime.logs import configure
 
     settings = Settings()
     configure(settings.log_format)

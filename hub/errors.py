@@ -1,7 +1,7 @@
 """Whose fault it is. The environment's: `Unavailable`. The caller's: `Refusal` and its kinds, each with its status.
 
 What is neither is a bug of ours and goes up untouched. Everything in the hub may import this; the answers that
-people see are made from these in one table, in `hub.routes.envelope`.
+people see are made from these in one table, in `hub.web.envelope`.
 """
 
 from typing import Final, Literal

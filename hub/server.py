@@ -8,13 +8,13 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from hub import memory, metrics
 from hub.app import build
+from hub.cluster.peers import found_family
 from hub.config import Settings
-from hub.logs import configure
-from hub.migrations import is_current, migrate
-from hub.peers import found_family
-from hub.wire import DoorProtocol, WireProtocol
+from hub.runtime import memory, metrics
+from hub.runtime.logs import configure
+from hub.sessions.wire import DoorProtocol, WireProtocol
+from hub.store.migrations import is_current, migrate
 
 GRACE_S: Final = 8
 MAX_SOCKET_MESSAGE: Final = 256 * 1024
@@ -75,7 +75,7 @@ def _config(app: Any, host: str, port: int) -> uvicorn.Config:
 
 
 def uvicorn_options(host: str, port: int) -> dict[str, Any]:
-    """How uvicorn serves the hub: with our protocols, whose reasons are in `hub.wire`."""
+    """How uvicorn serves the hub: with our protocols, whose reasons are in `hub.sessions.wire`."""
     return {
         "host": host,
         "port": port,

@@ -1,4 +1,4 @@
-"""Alembic's entry. Online with the connection that `hub.migrations` hands in; offline to print MySQL's SQL."""
+"""Alembic's entry. Online with the connection that `hub.store.migrations` hands in; offline to print MySQL's SQL."""
 
 from alembic import context
 

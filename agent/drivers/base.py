@@ -7,7 +7,7 @@ answers `Ambiguous` whenever the request may have left and the answer did not co
 from decimal import Decimal
 from typing import Protocol
 
-from agent.engine import Answer, Refused, Settlement, Submitted
+from agent.model.engine import Answer, Refused, Settlement, Submitted
 from protocol.messages import Order
 
 

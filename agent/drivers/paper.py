@@ -16,8 +16,8 @@ from typing import Final
 
 import msgspec
 
-from agent.engine import Ambiguous, Answer, Refused, Settlement, Submitted
-from agent.hub_time import sleep_while
+from agent.link.hub_time import sleep_while
+from agent.model.engine import Ambiguous, Answer, Refused, Settlement, Submitted
 from protocol.messages import INCREMENT_SECONDS, Order
 
 FILE_NAME: Final = "paper.db"

@@ -16,8 +16,8 @@ from hub.cli.screen import clean, say, show_json, stdout, waiting
 from hub.language import _
 
 if TYPE_CHECKING:
+    from hub.cli.doctor import Check
     from hub.config import Settings
-    from hub.doctor import Check
 
 
 def serve(
@@ -47,7 +47,7 @@ def serve(
 def migrate() -> None:
     settings = server_settings()
     from hub.errors import Unavailable
-    from hub.migrations import migrate as run
+    from hub.store.migrations import migrate as run
 
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -68,7 +68,7 @@ def _not_there(error: Exception) -> OutOfReach:
 
 def doctor(as_json: AsJson = False) -> None:
     settings = server_settings()
-    from hub.doctor import checks
+    from hub.cli.doctor import checks
 
     with waiting(_("Checking…")):
         found = asyncio.run(checks(settings))

@@ -1,4 +1,4 @@
-"""Every query. The rest of the hub sees records (`hub.store.records`) and epoch milliseconds, never SQL."""
+"""Every query. The rest of the hub sees records (`hub.model.records`) and epoch milliseconds, never SQL."""
 
 from .assignments import Assignments
 from .database import Database

@@ -14,12 +14,12 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import Insert
 
-from hub.delivery import OVERDUE, PROVISIONAL, Delivery, State
-from hub.tables import order_assignments as rows
-from hub.tables import users
+from hub.model.delivery import OVERDUE, PROVISIONAL, Delivery, State
+from hub.model.records import Absent, AssignmentRow
+from hub.store.tables import order_assignments as rows
+from hub.store.tables import users
 
 from .database import Database
-from .records import Absent, AssignmentRow
 
 UNSENT: Final = '{"sent":false}'
 """`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""

@@ -6,13 +6,13 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hub.delivery import LONGEST_LIFE_MS
 from hub.errors import Refusal
-from hub.tables import orders
+from hub.model.delivery import LONGEST_LIFE_MS
+from hub.model.records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
+from hub.store.tables import orders
 from protocol.messages import Order
 
 from .database import Database
-from .records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
 
 _INSERT: Final = insert(orders)
 LIVE: Final = (PENDING, ASSIGNED)

@@ -6,10 +6,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.errors import Refusal
-from hub.tables import users
+from hub.model.records import ACTIVE, EXPIRED, Account, Role
+from hub.store.tables import users
 
 from .database import Database
-from .records import ACTIVE, EXPIRED, Account, Role
 
 _COLUMNS: Final = (
     users.c.id,

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from agent.agent import Agent
-from agent.api import Credentials
 from agent.app import build
 from agent.config import Settings
 from agent.drivers.paper import PaperExchange
-from agent.engine import Entry, State
-from agent.events import Event, SessionEnded
+from agent.link.api import Credentials
+from agent.model.engine import Entry, State
+from agent.model.events import Event, SessionEnded
 from tests.services.waiting import eventually
 
 from .hub_on_loopback import HubOnLoopback

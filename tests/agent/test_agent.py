@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from agent import events
-from agent.api import Credentials
 from agent.app import build
-from agent.engine import Refused, State
-from agent.events import End
-from agent.journal import JournalBusy
+from agent.link.api import Credentials
+from agent.model import events
+from agent.model.engine import Refused, State
+from agent.model.events import End
+from agent.trading.journal import JournalBusy
 from protocol import closes
 from protocol.messages import Cancel, Halt, HaltMessage, Order, Resume
 from tests.services.waiting import eventually

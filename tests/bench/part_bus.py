@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from hub.bus import AT_ONCE, BLOCK_MS, Bus, Event, EventId, Joined, OrderPublished
-from hub.redis import PATIENCE_S, connect
-from hub.wire import Wire
+from hub.cluster.bus import AT_ONCE, BLOCK_MS, Bus, Event, EventId, Joined, OrderPublished
+from hub.cluster.redis import PATIENCE_S, connect
+from hub.sessions.wire import Wire
 
 from .part_loopback import connected
 from .part_rig import Cost, Figure, Part, Rig

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final
 
-from hub.redis import claim_key
+from hub.cluster.redis import claim_key
 
 from .part_rig import DEVICE, Figure, Part, Rig
 

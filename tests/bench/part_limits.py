@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from hub.comeback import RECONNECTS_A_SECOND
+from hub.sessions.restart_hint import RECONNECTS_A_SECOND
 from hub.store.database import PATIENCE_S
 
 from .part_rig import Measured

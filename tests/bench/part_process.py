@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from hub.clock import now_ms
-from hub.outbox import frame_of
-from hub.registry import Group, Registry
-from hub.wire import Wire
+from hub.sessions.outbox import frame_of
+from hub.sessions.registry import Group, Registry
+from hub.sessions.wire import Wire
 from protocol.codec import encode
 from protocol.messages import Order, OrderMessage
 

@@ -16,11 +16,11 @@ from typing import Final
 
 from hub.app import Hub
 from hub.clock import now_ms
+from hub.cluster.redis import CLAIMS_COMPLETE
 from hub.config import Settings
-from hub.outbox import Outbox
-from hub.redis import CLAIMS_COMPLETE
-from hub.registry import Session
-from hub.tokens import Token
+from hub.model.tokens import Token
+from hub.sessions.outbox import Outbox
+from hub.sessions.registry import Session
 from protocol.conversation import Conversation
 from protocol.messages import Hello
 

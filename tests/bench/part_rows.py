@@ -5,10 +5,10 @@ statement.
 """
 
 from hub.clock import now_ms
-from hub.delivery import LONGEST_LIFE_MS, Acked, Delivery, Reported, apply, handed_out
-from hub.funnel import funnel
-from hub.store.records import Draft, OrderRow
-from hub.tables import order_assignments
+from hub.model.delivery import LONGEST_LIFE_MS, Acked, Delivery, Reported, apply, handed_out
+from hub.model.funnel import funnel
+from hub.model.records import Draft, OrderRow
+from hub.store.tables import order_assignments
 
 from .part_rig import DEVICE, Figure, Part, Rig
 

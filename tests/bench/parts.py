@@ -22,8 +22,8 @@ from typing import Final
 
 import uvloop
 
-from hub.memory import tune
-from hub.migrations import migrate
+from hub.runtime.memory import tune
+from hub.store.migrations import migrate
 
 from . import part_bus, part_claims, part_process, part_rows
 from .cpu import ServerClock

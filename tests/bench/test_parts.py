@@ -10,10 +10,10 @@ from redis import Redis
 from redis.asyncio import RedisCluster
 from redis.exceptions import ResponseError
 
-import hub.claims
-from hub.claims import NEW, OURS, Claims
-from hub.migrations import migrate
-from hub.redis import CLAIMS_COMPLETE
+import hub.cluster.claims
+from hub.cluster.claims import NEW, OURS, Claims
+from hub.cluster.redis import CLAIMS_COMPLETE
+from hub.store.migrations import migrate
 from tests.services.mariadb import MariaDB
 from tests.services.process import free_port
 from tests.services.redis_server import RedisServer
@@ -25,7 +25,7 @@ from .part_page import BEGIN, END, Conditions, write_page
 from .part_rig import Cost, Figure, Measured, Meter, Part, Rig, Sizes
 from .parts import measure
 
-SCRIPT = Path(hub.claims.__file__).with_name("claim.lua")
+SCRIPT = Path(hub.cluster.claims.__file__).with_name("claim.lua")
 SMALL = Sizes(rounds=2, users=100, chunk=50, orders=3, sockets=5, readers=2)
 KEYS = (
     *("claim", "admit", "offer", "event_more", "announce", "hear_many", "joined", "tick", "roll_call"),

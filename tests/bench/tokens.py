@@ -12,14 +12,14 @@ import sys
 from argon2 import PasswordHasher
 from sqlalchemy import insert, select
 
-from hub.auth import session_value
+from hub.access.auth import session_value
 from hub.clock import now_ms
+from hub.cluster.redis import connect, session_key
 from hub.config import EMBEDDED_REDIS, Settings
-from hub.redis import connect, session_key
+from hub.model.records import ACTIVE
+from hub.model.tokens import Token, Tokens
 from hub.store import Store
-from hub.store.records import ACTIVE
-from hub.tables import users
-from hub.tokens import Token, Tokens
+from hub.store.tables import users
 
 SESSION_MS = 24 * 3_600_000
 AT_ONCE = 1_000

@@ -21,8 +21,8 @@ from argon2 import PasswordHasher
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from hub.migrations import migrate
 from hub.store import Store
+from hub.store.migrations import migrate
 from protocol.messages import SUBPROTOCOL
 from tests.services.fixtures import Stores
 from tests.services.hub_process import HubProcess, HubSettings

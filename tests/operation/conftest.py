@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import uvloop
 
-from hub.wire import WireProtocol
+from hub.sessions.wire import WireProtocol
 from tests.services.hub_process import HubProcess, HubSettings
 from tests.services.mariadb import MariaDB
 from tests.story.conftest import Play, Stage, Stages, play_on

@@ -1,5 +1,5 @@
 """What a connection leaves behind: nothing. Its objects go when it ends, without the garbage collector's help, on which
-the hub does not call while traders are connected (`hub.memory`)."""
+the hub does not call while traders are connected (`hub.runtime.memory`)."""
 
 import asyncio
 import gc
@@ -14,11 +14,11 @@ from websockets.server import ServerProtocol
 from hub.app import Hub, build
 from hub.clock import now_ms
 from hub.config import Settings
-from hub.migrations import migrate
-from hub.registry import Session
+from hub.model.tokens import Token, Tokens
 from hub.server import uvicorn_options
-from hub.tokens import Token, Tokens
-from hub.wire import DoorProtocol, Wire, WireProtocol
+from hub.sessions.registry import Session
+from hub.sessions.wire import DoorProtocol, Wire, WireProtocol
+from hub.store.migrations import migrate
 from protocol.messages import SUBPROTOCOL
 from tests.services.process import free_port
 from tests.services.waiting import eventually

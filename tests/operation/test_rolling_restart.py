@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from agent.events import Disconnected
+from agent.model.events import Disconnected
 from hub.config import Settings
 from protocol import closes
 from protocol.messages import SUBPROTOCOL

@@ -1,4 +1,4 @@
-"""`hub.wire` alone, over true TCP connections and true transports of both event loops."""
+"""`hub.sessions.wire` alone, over true TCP connections and true transports of both event loops."""
 
 import asyncio
 import os
@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from hub.outbox import OUTBOX_BYTES, frame_of
-from hub.wire import WatchedTransport, Wire, write_all
+from hub.sessions.outbox import OUTBOX_BYTES, frame_of
+from hub.sessions.wire import WatchedTransport, Wire, write_all
 from tests.services.waiting import eventually
 
 from .kernel import reset_at_close

@@ -1,4 +1,4 @@
-"""`hub.wire` under uvicorn, on true connections of both event loops: what ASGI sends and what the wire sends."""
+"""The wire under uvicorn, on true connections of both event loops: what ASGI sends and what the wire sends."""
 
 import asyncio
 import os
@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from hub.outbox import frame_of
-from hub.wire import EXTENSION, DoorProtocol, Wire, WireProtocol, write_all
+from hub.sessions.outbox import frame_of
+from hub.sessions.wire import EXTENSION, DoorProtocol, Wire, WireProtocol, write_all
 from tests.services.process import free_port
 from tests.services.waiting import eventually
 

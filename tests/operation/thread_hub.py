@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from hub.app import build
 from hub.config import Settings
-from hub.migrations import migrate
+from hub.store.migrations import migrate
 from tests.services.waiting import wait_until
 
 GRACE_S = 1

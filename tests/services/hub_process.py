@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub.migrations import migrate
+from hub.store.migrations import migrate
 
 from .process import ROOT, Server
 

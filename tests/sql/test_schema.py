@@ -1,4 +1,4 @@
-"""One schema, said four times: DESIGN's tables, `hub.tables`, the migrations, and the script for DBAs."""
+"""One schema, said four times: DESIGN's tables, `hub.store.tables`, the migrations, and the script for DBAs."""
 
 import asyncio
 import subprocess
@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import sql
-from hub.migrations import migrate
-from hub.tables import metadata
+from hub.store.migrations import migrate
+from hub.store.tables import metadata
 from tests.services.fixtures import Stores
 from tests.services.mariadb import MariaDB
 

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
-from agent.api import Credentials
 from agent.app import build
 from agent.config import Settings
-from agent.events import Connected, Event, SessionEnded
-from agent.gate import Decide, agree
+from agent.link.api import Credentials
+from agent.model.events import Connected, Event, SessionEnded
+from agent.trading.gate import Decide, agree
 from tests.services.waiting import eventually
 
 from .people import PASSWORD, Person

@@ -14,9 +14,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import insert, select
 
 from hub.clock import now_ms
+from hub.model.records import ACTIVE
 from hub.store import Store
-from hub.store.records import ACTIVE
-from hub.tables import users
+from hub.store.tables import users
 
 PASSWORD: Final = "correct horse"
 _HASH: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

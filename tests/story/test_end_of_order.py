@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from agent.engine import Refused
+from agent.model.engine import Refused
 from protocol.messages import Order
 from tests.services.waiting import eventually
 

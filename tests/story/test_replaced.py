@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.events import End, Submitting
+from agent.model.events import End, Submitting
 from protocol import closes
 from tests.services.waiting import eventually
 

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from hub import server
 from hub.app import Hub
 from hub.config import Settings
-from hub.outbox import frame_of
-from hub.wire import write_all
+from hub.sessions.outbox import frame_of
+from hub.sessions.wire import write_all
 
 
 def with_plain_fan_out(app: Starlette, admin_token: str) -> Starlette:

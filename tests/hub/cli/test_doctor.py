@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.cli.doctor import Check, checks, clock_check
 from hub.config import Settings
-from hub.doctor import Check, checks, clock_check
-from hub.migrations import head, migrate
+from hub.store.migrations import head, migrate
 from tests.services.fixtures import Stores
 from tests.services.mariadb import MariaDB
 from tests.services.process import free_port

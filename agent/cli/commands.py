@@ -1,0 +1,169 @@
+"""The command line: `agent`, `agent history`, `agent doctor`.
+
+Only `__main__` imports it. The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a password is
+never an argument.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import msgspec
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from agent import __version__, vault
+from agent.app import BUILT, build
+from agent.cli import doctor, headless, history
+from agent.config import Settings
+from agent.language import _
+from agent.link.api import Credentials
+from agent.model.account import Owner, normal_server
+from agent.trading.journal import JournalBroken
+
+REFUSED: Final = 1
+USAGE: Final = 2
+
+app = typer.Typer(
+    help=_("Receives orders from a hub and places them on your own account."),
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Where journals are kept."))]
+Server = Annotated[str | None, typer.Option("--server", help=_("The hub's address, http://host:port."))]
+User = Annotated[str | None, typer.Option("--user", help=_("Your name at the hub."))]
+AsJson = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    is_headless: Annotated[bool, typer.Option("--headless", help=_("Run without a window."))] = False,
+    server: Server = None,
+    user: User = None,
+    driver: Annotated[str | None, typer.Option("--driver", help="paper | binance-web")] = None,
+    paper_speed: Annotated[
+        float | None, typer.Option("--paper-speed", help=_("Divides the time until paper positions settle."))
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help=_("The paper exchange's luck."))] = None,
+    data_dir: DataDir = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help=_("Read the password from standard input."))
+    ] = False,
+    save_password: Annotated[
+        bool, typer.Option("--save-password", help=_("Keep the password in the system's keyring."))
+    ] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help=_("End if the hub is out of reach at the first login."))
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help=_("Show the version and end."))] = False,
+) -> None:
+    """Start the agent."""
+    if context.invoked_subcommand is not None:
+        return
+    if version:
+        typer.echo(__version__)
+        return
+    if not is_headless:
+        _fail(_("The desktop window is not there yet: use --headless."), USAGE)
+    given = {"server_url": server, "driver": driver, "paper_speed": paper_speed, "paper_seed": seed}
+    config = _settings(**given, data_dir=data_dir)
+    if config.driver not in BUILT:
+        _fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
+    if user is None:
+        _fail(_("Say who you are: --user NAME."), USAGE)
+    credentials = Credentials(user, _password(Owner(config.server_url, user), password_stdin, save_password))
+    raise typer.Exit(_run(config, credentials, wait_for_hub=not no_wait))
+
+
+@app.command("history", help=_("What became of the orders that reached this computer."))
+def show_history(as_json: AsJson = False, user: User = None, server: Server = None, data_dir: DataDir = None) -> None:
+    """A table for each user of this computer."""
+    config = _settings(data_dir=data_dir)
+    try:
+        chapters = history.read(config.data_dir, user, None if server is None else normal_server(server))
+    except JournalBroken as error:
+        _fail(str(error), REFUSED)
+    except ValueError as error:
+        _fail(str(error), USAGE)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(history.as_data(chapters))).decode())
+        return
+    console = Console()
+    for chapter in chapters:
+        console.print(history.as_table(chapter))
+    if not chapters:
+        console.print(_("No orders have reached this computer yet."))
+
+
+@app.command("doctor", help=_("Check what the agent needs, and say what to do."))
+def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDir = None) -> None:
+    """One line a check; exit 1 if something is wrong."""
+    findings = doctor.examine(_settings(server_url=server, data_dir=data_dir))
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(findings)).decode())
+    else:
+        for finding in findings:
+            _show(finding)
+    raise typer.Exit(REFUSED if any(finding.verdict == "wrong" for finding in findings) else 0)
+
+
+def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:
+    try:
+        return headless.run(build(config, credentials), wait_for_hub=wait_for_hub)
+    except (JournalBroken, OSError, ValueError) as error:
+        _fail(str(error), REFUSED)
+
+
+def _password(owner: Owner, from_stdin: bool, save: bool) -> str:
+    """Standard input, the keyring, a prompt; in this order, or not at all."""
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _kept(owner) or _asked()
+    if not password:
+        _fail(_("The password is empty."), USAGE)
+    if save:
+        try:
+            vault.keep_password(owner, password)
+        except vault.VaultUnavailable as error:
+            _fail(str(error), REFUSED)
+    return password
+
+
+def _kept(owner: Owner) -> str | None:
+    try:
+        return vault.read_password(owner)
+    except vault.VaultUnavailable as error:
+        typer.echo(f"agent: {error}", err=True)
+        return None
+
+
+def _asked() -> str:
+    if not sys.stdin.isatty():
+        _fail(_("No password: use --password-stdin, or keep it in the keyring with --save-password."), USAGE)
+    return str(typer.prompt(_("Password"), hide_input=True, err=True))
+
+
+def _settings(**given: object) -> Settings:
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        _fail("\n".join(_complaint(one["loc"], one["msg"]) for one in error.errors(include_url=False)), USAGE)
+
+
+def _complaint(where: tuple[int | str, ...], what: str) -> str:
+    return f"AGENT_{'.'.join(map(str, where)).upper()}: {what}"
+
+
+def _show(finding: doctor.Finding) -> None:
+    colour = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "wrong": typer.colors.RED}[finding.verdict]
+    words = {"ok": _("ok"), "warning": _("warning"), "wrong": _("wrong")}[finding.verdict]
+    advice = f" → {finding.what_to_do}" if finding.what_to_do else ""
+    typer.echo(f"{typer.style(words, fg=colour)}  {finding.check}: {finding.found}{advice}")
+
+
+def _fail(why: str, code: int) -> NoReturn:
+    typer.echo(f"agent: {why}", err=True)
+    raise typer.Exit(code)

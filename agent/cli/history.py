@@ -1,0 +1,130 @@
+"""`agent history`: what the journals of this computer tell, for people and for programs.
+
+Only the command line imports it. The invariant: it only reads, also while an agent is running.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from agent.language import _
+from agent.model.account import Owner
+from agent.model.engine import Entry
+from agent.trading.journal import FILE_NAME, Journal
+
+
+class Chapter(msgspec.Struct, frozen=True):
+    """One owner's orders, oldest first."""
+
+    owner: Owner
+    entries: list[Entry]
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Stakes and profit in USDT; `open_stake` is what still stands at the exchange."""
+
+    orders: int
+    placed: int
+    won: int
+    lost: int
+    staked: Decimal
+    open_stake: Decimal
+    profit: Decimal
+
+
+def read(data_dir: Path, username: str | None, server: str | None) -> list[Chapter]:
+    """Every owner's, or only those of a user or a hub. Raises JournalBroken."""
+    chapters = [_chapter(file.parent) for file in sorted(data_dir.glob(f"users/*/{FILE_NAME}"))]
+    return [
+        chapter
+        for chapter in chapters
+        if username in (None, chapter.owner.username) and server in (None, chapter.owner.server)
+    ]
+
+
+def totals(entries: Iterable[Entry]) -> Totals:
+    """What it comes to."""
+    entries = list(entries)
+    placed = [entry for entry in entries if entry.outcome == "success"]
+    settled = [entry for entry in placed if entry.profit is not None]
+    staked = _sum(entry.stake for entry in placed)
+    return Totals(
+        orders=len(entries),
+        placed=len(placed),
+        won=sum(entry.won is True for entry in settled),
+        lost=sum(entry.won is False for entry in settled),
+        staked=staked,
+        open_stake=staked - _sum(entry.stake for entry in settled),
+        profit=_sum(entry.profit for entry in settled),
+    )
+
+
+def as_data(chapters: list[Chapter]) -> list[dict[str, Any]]:
+    """For `--json`: amounts are texts, so that no digit is lost."""
+    return [
+        {
+            "server": chapter.owner.server,
+            "user": chapter.owner.username,
+            "orders": [_row(entry) for entry in chapter.entries],
+            "totals": msgspec.to_builtins(totals(chapter.entries)),
+        }
+        for chapter in chapters
+    ]
+
+
+def as_table(chapter: Chapter) -> Table:
+    """For people; times in the computer's zone."""
+    total = totals(chapter.entries)
+    table = Table(title=f"{chapter.owner.username} · {chapter.owner.server}", show_footer=True)
+    table.add_column(_("order"), _("{} orders").format(total.orders), justify="right")
+    table.add_column(_("received"))
+    table.add_column(_("what"))
+    table.add_column(_("stake"), f"{total.staked}", justify="right")
+    table.add_column(_("outcome"), _("{} placed").format(total.placed))
+    table.add_column(_("settled"), _("{} won, {} lost").format(total.won, total.lost))
+    table.add_column(_("profit"), f"{total.profit:+}", justify="right")
+    for entry in chapter.entries:
+        table.add_row(*_cells(entry))
+    return table
+
+
+def _chapter(folder: Path) -> Chapter:
+    journal = Journal(folder, mode="read")
+    try:
+        return Chapter(journal.owner, journal.entries())
+    finally:
+        journal.close()
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.to_builtins(entry)
+    order = row.pop("order")
+    return {"order_id": order.pop("id"), **order, **row}
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    order = entry.order
+    outcome = entry.outcome or entry.state.value
+    why = f": {entry.message}" if entry.message else ""
+    return (
+        str(order.id),
+        _time(entry.received_ms),
+        f"{order.symbol_name} {order.direction} {order.time_increments}",
+        "" if entry.stake is None else str(entry.stake),
+        f"{outcome}{why}",
+        _("open") if entry.outcome == "success" and entry.settled_ms is None else _time(entry.settled_ms),
+        "" if entry.profit is None else f"{entry.profit:+}",
+    )
+
+
+def _time(ms: int | None) -> str:
+    return "" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%m-%d %H:%M:%S")
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), Decimal(0))

@@ -1,0 +1,134 @@
+"""The hub over HTTP: login, and results when no connection can carry them.
+
+The agent, the outbox and the doctor import it. The invariants: a `no` of the hub is a value, a hub out of reach is
+`Unavailable`, and no error text holds a password or a token.
+"""
+
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from agent.model.account import is_loopback
+from agent.model.engine import Entry, Refused
+
+TIMEOUT_S: Final = 10.0
+
+
+class Unavailable(RuntimeError):
+    """The hub is out of reach, or says so itself (5xx, 429); try again later."""
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What a trader logs in with."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r}, …)"
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A login. Times in epoch milliseconds on the hub's clock."""
+
+    token: str
+    user_id: int
+    token_expire_ms: int
+    expire_ms: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Session(user {self.user_id}, …)"
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What `GET /healthz` tells: `date` is the hub's time in whole seconds, as HTTP gives it."""
+
+    status: int
+    date: str | None
+
+
+class _Envelope(msgspec.Struct):
+    code: int
+    message: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+
+
+def why(body: bytes) -> str:
+    """The hub's words out of an answer that may not be the hub's at all."""
+    try:
+        return _envelope.decode(body).message[:200]
+    except msgspec.DecodeError:
+        return ""
+
+
+class HubApi:
+    """One hub. Every call opens and closes its own connection: they are rare."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+
+    async def login(self, credentials: Credentials, device_id: str) -> Session | Refused:
+        """Raises Unavailable."""
+        body = {**msgspec.to_builtins(credentials), "device_id": device_id}
+        status, answer = await self._post("/api/auth/login", body)
+        if status != 200:
+            return Refused(why(answer) or f"the hub answered {status}", {"status": status})
+        return _data(answer, Session)
+
+    async def record_result(self, token: str, entry: Entry) -> Refused | None:
+        """Hand a result in; None when the hub has it on disk. Raises Unavailable."""
+        result = {
+            "success": entry.outcome == "success",
+            "message": entry.message,
+            "data": entry.data,
+            "outcome": entry.outcome,
+            "executed_ms": entry.executed_ms,
+        }
+        body = {"order_id": entry.order.id, "result": result}
+        status, answer = await self._post("/api/orders/record-result", body, token)
+        return None if status == 200 else Refused(why(answer) or f"the hub answered {status}", {"status": status})
+
+    async def health(self) -> Health:
+        """Raises Unavailable."""
+        async with self._client() as client:
+            try:
+                async with client.get(f"{self.server}/healthz") as answer:
+                    return Health(answer.status, answer.headers.get("Date"))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise Unavailable(_describe(error)) from None
+
+    async def _post(self, path: str, body: dict[str, Any], token: str | None = None) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        async with self._client() as client:
+            try:
+                async with client.post(
+                    self.server + path, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
+                ) as answer:
+                    text = await answer.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise Unavailable(_describe(error)) from None
+        if answer.status >= 500 or answer.status == 429:
+            raise Unavailable(why(text) or f"the hub answered {answer.status}")
+        return answer.status, text
+
+    def _client(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), trust_env=not is_loopback(self.server)
+        )
+
+
+def _data(answer: bytes, kind: type[Session]) -> Session:
+    try:
+        return msgspec.json.decode(_envelope.decode(answer).data, type=kind)
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"this does not answer like a hub: {error}") from None
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,191 @@
+"""One open WebSocket: a reader, a writer and the heartbeat, from `hello` to the close.
+
+Only the link makes it. The invariants: messages leave in the order in which they were offered; a hub that is not
+heard for two heartbeats is hung up on (4006); the hub's clock is sampled at the welcome and with every heartbeat.
+"""
+
+import asyncio
+from typing import Final, Protocol
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from agent.link.hub_time import HubClock
+from agent.model.clock import Reading, Sample
+from agent.model.events import ClockChanged, Events
+from protocol.closes import HEARTBEAT_LOST, Close, close_for
+from protocol.conversation import Conversation, RemoteProtocolError, State
+from protocol.messages import (
+    Cancel,
+    Error,
+    HaltMessage,
+    Hello,
+    OrderMessage,
+    Recorded,
+    Resume,
+    Time,
+    TimeReply,
+    ToAgent,
+    ToHub,
+    Welcome,
+)
+
+WELCOME_TIMEOUT_S: Final = 10.0
+FLUSH_TIMEOUT_S: Final = 2.0
+BURST: Final = 3
+OUTBOX_LIMIT: Final = 20_000
+CLOSE_REASON_BYTES: Final = 120
+
+Heard = OrderMessage | Recorded | Cancel | HaltMessage | Resume | Error
+
+
+class Listener(Protocol):
+    """Who wants to know what the hub says. None of it may wait."""
+
+    def hello(self) -> Hello:
+        """The first message of a connection."""
+        ...
+
+    def welcomed(self, welcome: Welcome) -> None:
+        """The connection is open."""
+        ...
+
+    def caught_up(self) -> None:
+        """The hub has answered the first question after its welcome: what it sent at once has been heard."""
+        ...
+
+    def heard(self, message: Heard) -> None:
+        """Anything else that the hub says."""
+        ...
+
+
+class Connection:
+    """See the head of the module."""
+
+    def __init__(self, socket: ClientConnection, listener: Listener, hub_clock: HubClock, events: Events) -> None:
+        self._socket = socket
+        self._listener = listener
+        self._hub_clock = hub_clock
+        self._events = events
+        self._conversation = Conversation("agent")
+        self._outbox: asyncio.Queue[bytes] = asyncio.Queue(OUTBOX_LIMIT)
+        self._patience_s = WELCOME_TIMEOUT_S
+        self._asked: Reading = hub_clock.read()
+        self._burst = BURST
+        self._is_caught_up = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Between the welcome and the close."""
+        return self._conversation.state is State.OPEN and self._socket.close_code is None
+
+    def offer(self, message: ToHub) -> None:
+        """Put it in the outbox, if the connection is open. A full outbox ends the connection, nobody waits."""
+        if self.is_open:
+            self._say(message)
+
+    async def run(self) -> tuple[Close, str]:
+        """Until the close, which is returned with its reason."""
+        self._asked = self._hub_clock.read()
+        self._say(self._listener.hello())
+        self._tasks.append(asyncio.create_task(self._write()))
+        try:
+            return await self._read()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def flush(self) -> None:
+        """Wait until what was offered is written; not for ever."""
+        if not self.is_open:
+            return
+        try:
+            await asyncio.wait_for(self._outbox.join(), FLUSH_TIMEOUT_S)
+        except TimeoutError:
+            self._socket.transport.abort()
+
+    async def hang_up(self, close: Close, reason: str = "") -> tuple[Close, str]:
+        """Close with a code of ours."""
+        said = (reason or close.name).encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+        await self._socket.close(close.code, said)
+        return close, reason or close.meaning
+
+    def _say(self, message: ToHub) -> None:
+        try:
+            self._outbox.put_nowait(self._conversation.send(message))
+        except asyncio.QueueFull:
+            self._socket.transport.abort()
+
+    async def _read(self) -> tuple[Close, str]:
+        while True:
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    text = await self._socket.recv(decode=False)
+                message = self._conversation.receive(text)
+            except TimeoutError:
+                return await self.hang_up(HEARTBEAT_LOST)
+            except ConnectionClosed:
+                return self._closed()
+            except RemoteProtocolError as error:
+                return await self.hang_up(error.close, str(error))
+            self._dispatch(message)
+
+    def _dispatch(self, message: ToAgent | Error) -> None:
+        match message:
+            case Welcome():
+                self._open(message)
+            case TimeReply():
+                self._told_the_time(message)
+            case _:
+                self._listener.heard(message)
+
+    def _open(self, welcome: Welcome) -> None:
+        every_s = max(1, welcome.heartbeat_s)
+        self._patience_s = 2.0 * every_s
+        now = welcome.hub_time_ms
+        self._hub_clock.restart(Sample(self._asked.steady_ms, now, now, self._hub_clock.read()))
+        self._listener.welcomed(welcome)
+        self._tell_clock()
+        self._ask()
+        self._tasks.append(asyncio.create_task(self._beat(every_s)))
+
+    def _told_the_time(self, reply: TimeReply) -> None:
+        if reply.t0_ms == self._asked.steady_ms:
+            sample = Sample(reply.t0_ms, reply.t1_ms, reply.t2_ms, self._hub_clock.read())
+            self._hub_clock.add(sample)
+            self._tell_clock()
+        if not self._is_caught_up:
+            self._is_caught_up = True
+            self._listener.caught_up()
+        self._burst -= 1
+        if self._burst > 0:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked = self._hub_clock.read()
+        self._say(Time(t0_ms=self._asked.steady_ms))
+
+    def _tell_clock(self) -> None:
+        self._events.publish(ClockChanged(self._hub_clock.offset_ms(), self._hub_clock.now().uncertainty_ms))
+
+    async def _beat(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            self._ask()
+
+    async def _write(self) -> None:
+        while True:
+            text = await self._outbox.get()
+            try:
+                await self._socket.send(text, text=True)
+            except ConnectionClosed:
+                return  # the reader has seen it, too, and says why
+            finally:
+                self._outbox.task_done()
+
+    def _closed(self) -> tuple[Close, str]:
+        code = self._socket.close_code or 1006
+        close = close_for(code)
+        return close, self._socket.close_reason or close.meaning

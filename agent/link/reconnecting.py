@@ -1,0 +1,131 @@
+"""The reconnecting client: keeps a connection to the hub until the hub says that there shall be none.
+
+The agent runs it; it tells a `Listener` what it hears and takes messages by `offer`. The invariants: `Conversation`
+decides who may speak; whether to come back is read from `close.retry`, never decided here; nobody waits for a slow
+hub, since what is dropped with a connection is repeated out of the journal.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, NamedTuple
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from agent.link.api import why
+from agent.link.connection import Connection, Listener
+from agent.link.hub_time import HubClock
+from agent.model.account import is_loopback
+from agent.model.events import Disconnected, Events
+from protocol.closes import ACCOUNT_DISABLED, NORMAL, TOKEN_EXPIRED, Close, close_for, retry_hint_ms
+from protocol.codec import MAX_FRAME_BYTES
+from protocol.messages import SUBPROTOCOL, ToHub
+
+FIRST_DELAY_S: Final = 0.5
+LONGEST_DELAY_S: Final = 30.0
+HEALTHY_AFTER_S: Final = 60.0
+OPEN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 2.0
+
+
+def backoff(draw: Callable[[], float] = random.random) -> Iterator[float]:
+    """Seconds to wait before each next try: exponential with full jitter, so that a crowd comes back spread out."""
+    longest = FIRST_DELAY_S
+    while True:
+        yield draw() * longest
+        longest = min(longest * 2, LONGEST_DELAY_S)
+
+
+class Lost(NamedTuple):
+    """How one attempt ended: with which close, in which words, after how many seconds of being connected."""
+
+    close: Close
+    reason: str
+    lasted_s: float = 0.0
+
+
+OUT_OF_REACH: Final = close_for(1006)
+_REFUSALS: Final = {401: TOKEN_EXPIRED, 403: ACCOUNT_DISABLED}
+
+
+class Link:
+    """One agent's way to its hub."""
+
+    def __init__(self, server: str, hub_clock: HubClock, events: Events) -> None:
+        self._url = "ws" + server.removeprefix("http") + "/ws"
+        self._proxy: Literal[True] | None = None if is_loopback(server) else True
+        self._hub_clock = hub_clock
+        self._events = events
+        self._connection: Connection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the hub has said welcome and is still there."""
+        return self._connection is not None and self._connection.is_open
+
+    def offer(self, message: ToHub) -> None:
+        """Send it if there is a connection. If there is none the journal repeats it after the next welcome."""
+        if self._connection is not None:
+            self._connection.offer(message)
+
+    async def run(self, token: str, listener: Listener) -> Lost:
+        """Stay connected; returns the close that allows no return. Cancel it to give up."""
+        delays = backoff()
+        while True:
+            lost = await self._attempt(token, listener)
+            if not lost.close.retry:
+                return lost
+            if lost.lasted_s >= HEALTHY_AFTER_S:
+                delays = backoff()
+            delay = next(delays) + _asked_to_wait_s(lost.reason)
+            self._events.publish(Disconnected(lost.reason, delay))
+            await asyncio.sleep(delay)
+
+    async def close(self) -> None:
+        """Say goodbye (1000), after what is still in the outbox."""
+        if self._connection is not None:
+            await self._connection.flush()
+            await self._connection.hang_up(NORMAL)
+
+    async def _attempt(self, token: str, listener: Listener) -> Lost:
+        try:
+            socket = await self._connect(token)
+        except InvalidStatus as error:
+            return _refused(error)
+        except (OSError, WebSocketException) as error:
+            return Lost(OUT_OF_REACH, str(error) or type(error).__name__)
+        since = time.monotonic()
+        self._connection = Connection(socket, listener, self._hub_clock, self._events)
+        try:
+            close, reason = await self._connection.run()
+        finally:
+            self._connection = None
+            await socket.close()
+        return Lost(close, reason, time.monotonic() - since)
+
+    async def _connect(self, token: str) -> ClientConnection:
+        return await connect(
+            self._url,
+            subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
+            additional_headers={"Authorization": f"Bearer {token}"},
+            compression=None,
+            proxy=self._proxy,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=None,
+            max_size=MAX_FRAME_BYTES,
+        )
+
+
+def _asked_to_wait_s(reason: str) -> float:
+    """What a restarting hub asks of its agents, so that they come back spread out; never longer than our own limit."""
+    return min((retry_hint_ms(reason) or 0) / 1_000, LONGEST_DELAY_S)
+
+
+def _refused(error: InvalidStatus) -> Lost:
+    """The handshake's answer: only 401 and 403 are about this login, anything else may pass."""
+    status = error.response.status_code
+    reason = why(bytes(error.response.body or b"")) or f"the hub answered {status}"
+    return Lost(_REFUSALS.get(status, OUT_OF_REACH), reason)

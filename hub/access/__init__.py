@@ -1,0 +1,1 @@
+"""Who somebody is: passwords, logins, accounts."""

@@ -1,0 +1,184 @@
+"""Who somebody is: passwords, tokens, roles, sessions.
+
+Routes and the socket ask here. The invariants: a user has one login, the newest; its token id stands in
+`users.session_id`, which is the truth (`session:{user_id}` in Redis mirrors it for other tools); and a password or
+token never reaches a log or an error.
+"""
+
+import asyncio
+import hmac
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import msgspec
+import structlog
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from redis.asyncio import Redis
+
+from hub.access.accounts import Accounts
+from hub.access.login_limit import LoginLimit
+from hub.clock import now_ms
+from hub.cluster.redis import guarded, session_key
+from hub.errors import Refusal, Unavailable
+from hub.model.records import Account, Role
+from hub.model.standing import fault, refusal
+from hub.model.tokens import NotOurs, Token, Tokens
+from hub.runtime import metrics
+from hub.store import Store
+from protocol import closes
+from protocol.closes import Close
+
+_WRONG: Final = Refusal("unauthorized", "username or password is wrong")
+
+log = structlog.get_logger(__name__)
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who is asking. The bootstrap token is an admin without an account."""
+
+    role: Role
+    account: Account | None
+    token: Token | None
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A new session."""
+
+    text: str
+    token: Token
+    account: Account
+
+
+class Auth:
+    """Logins and their tokens."""
+
+    def __init__(
+        self, *, store: Store, redis: Redis, accounts: Accounts, secret: str, admin_token: str, session_ms: int
+    ) -> None:
+        self._store = store
+        self._redis = redis
+        self._accounts = accounts
+        self._tokens = Tokens(secret)
+        self._admin_token = admin_token.encode()
+        self._session_ms = session_ms
+        self._hasher = PasswordHasher()
+        # Hashing is made to be slow (tens of ms): a thread, and only one, so that it never takes both cores.
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
+        self._limit = LoginLimit()
+        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    async def hash_password(self, password: str) -> str:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
+
+    async def login(self, username: str, password: str, device_id: str, address: str) -> Login:
+        """A new session, which ends an older one of the same user. Refuses 401, 403, 429."""
+        try:
+            login = await self._login(username, password, device_id, address)
+        except Refusal as refused:
+            metrics.LOGINS.labels("limited" if refused.reason == "too_many" else "refused").inc()
+            raise
+        metrics.LOGINS.labels("success").inc()
+        return login
+
+    async def _login(self, username: str, password: str, device_id: str, address: str) -> Login:
+        async with self._limit.one_at_a_time(username):
+            account = await self._check_password(username, password, address)
+        at_ms = now_ms()
+        await self._refuse_unfit(account, at_ms)
+        token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
+        await self._store.users.set(account.id, at_ms, session_id=token.id)
+        await self._mirror(token, address, at_ms)
+        return Login(self._tokens.sign(token), token, account)
+
+    async def _check_password(self, username: str, password: str, address: str) -> Account:
+        self._limit.check(username, address)
+        found = await self._store.users.credentials(username)
+        # An unknown name costs the same time, so that names cannot be told apart from outside.
+        if not await self._matches(found[1] if found else self._nobody, password) or found is None:
+            self._limit.failed(username, address)
+            raise _WRONG
+        self._limit.succeeded(username, address)
+        return found[0]
+
+    async def _refuse_unfit(self, account: Account, at_ms: int) -> None:
+        close = fault(account, account.session_id or "", at_ms + 1, at_ms)
+        if close is closes.ACCOUNT_EXPIRED:
+            await self._store.users.note_expired([account.id], at_ms)
+        if close in (closes.ACCOUNT_EXPIRED, closes.ACCOUNT_DISABLED):
+            raise refusal(close)
+
+    def read(self, text: str) -> Token:
+        """What a token says, whether or not it has run out. Refuses what we did not sign."""
+        try:
+            return self._tokens.read(text)
+        except NotOurs:
+            raise Refusal("unauthorized", "the token is not valid: log in") from None
+
+    async def authenticate(self, text: str | None) -> Principal:
+        """Who holds this token now. Refuses 401 without a good one, 403 for an unfit account."""
+        if text is None:
+            raise Refusal("unauthorized", "takes an Authorization header: Bearer and a token")
+        if self.is_bootstrap(text):
+            return Principal("admin", None, None)
+        principal, close = await self.examine(text)
+        if close is not None:
+            raise refusal(close)
+        return principal
+
+    def is_bootstrap(self, text: str) -> bool:
+        """Whether this is the bootstrap token; takes the same time whatever the text."""
+        return hmac.compare_digest(text.encode(), self._admin_token)
+
+    async def examine(self, text: str) -> tuple[Principal, Close | None]:
+        """Who the token was made for, and why it is no longer good. Refuses what we did not sign."""
+        token = self.read(text)
+        account = await self._accounts.get(token.user_id)
+        at_ms = now_ms()
+        close = fault(account, token.id, token.expire_ms, at_ms)
+        if close is closes.ACCOUNT_EXPIRED and account is not None:
+            await self._store.users.note_expired([account.id], at_ms)
+        return Principal(account.role if account else "trader", account, token), close
+
+    async def logout(self, principal: Principal) -> None:
+        """Ends the session of this token, and no newer one."""
+        if principal.token is not None:
+            await self._store.users.end_session(principal.token.user_id, principal.token.id, now_ms())
+            await self.forget(principal.token.user_id)
+
+    async def forget(self, user_id: int) -> None:
+        """Drops the mirror of a session. That Redis is away does not keep the session alive."""
+        try:
+            with guarded():
+                await self._redis.delete(session_key(user_id))
+        except Unavailable as error:
+            log.warning("session not dropped from Redis", user_id=user_id, error=str(error))
+
+    async def _matches(self, password_hash: str, password: str) -> bool:
+        def verify() -> bool:
+            try:
+                return self._hasher.verify(password_hash, password)
+            except (VerificationError, InvalidHashError):
+                return False
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, verify)
+
+    async def _mirror(self, token: Token, address: str, at_ms: int) -> None:
+        try:
+            with guarded():
+                await self._redis.set(
+                    session_key(token.user_id), session_value(token, address, at_ms), px=self._session_ms
+                )
+        except Unavailable as error:
+            log.warning("session not mirrored in Redis", user_id=token.user_id, error=str(error))
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False)
+
+
+def session_value(token: Token, address: str, at_ms: int) -> bytes:
+    """The JSON under `session:{user_id}`."""
+    return msgspec.json.encode(
+        {"token_id": token.id, "device_id": token.device_id, "login_ms": at_ms, "address": address}
+    )

@@ -1,0 +1,1 @@
+"""What admins do: the one place that knows who acts."""

@@ -1,0 +1,61 @@
+"""What admins do to accounts: one place that knows who acts, changes the record, and lets live sessions feel it."""
+
+import structlog
+
+from hub.access.auth import Auth, Principal
+from hub.clock import now_ms
+from hub.errors import Refusal
+from hub.model.records import Role
+from hub.sessions.account_changes import Notices
+from hub.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+class Administration:
+    """Account changes. `actor` is who asks; it has been checked to be an admin."""
+
+    def __init__(self, *, store: Store, auth: Auth, notices: Notices) -> None:
+        self._store = store
+        self._auth = auth
+        self._notices = notices
+
+    async def create_user(
+        self, actor: Principal, username: str, password: str, role: Role, expire_ms: int | None
+    ) -> int:
+        """The new user's id. Refuses a name that is taken."""
+        password_hash = await self._auth.hash_password(password)
+        user_id = await self._store.users.create(username, password_hash, role, expire_ms, now_ms())
+        log.info("user created", actor=_name(actor), user_id=user_id, role=role)
+        return user_id
+
+    async def set_expiry(self, actor: Principal, user_id: int, expire_ms: int | None) -> None:
+        found = await self._store.users.set_expiry(user_id, expire_ms, now_ms())
+        await self._changed(actor, user_id, found, "expiry set")
+
+    async def set_status(self, actor: Principal, user_id: int, status: int) -> None:
+        found = await self._store.users.set(user_id, now_ms(), status=status)
+        await self._changed(actor, user_id, found, "status set", status=status)
+
+    async def set_password(self, actor: Principal, user_id: int, password: str) -> None:
+        """A new password also ends the login: who knew the old one is out."""
+        password_hash = await self._auth.hash_password(password)
+        found = await self._store.users.set(user_id, now_ms(), password=password_hash, session_id=None)
+        await self._auth.forget(user_id)
+        await self._changed(actor, user_id, found, "password set")
+
+    async def kick(self, actor: Principal, user_id: int) -> None:
+        """Ends the user's login, if there is one."""
+        found = await self._store.users.end_session(user_id, None, now_ms())
+        await self._auth.forget(user_id)
+        await self._changed(actor, user_id, found, "login ended")
+
+    async def _changed(self, actor: Principal, user_id: int, found: bool, what: str, **facts: object) -> None:
+        if not found:
+            raise Refusal("not_found", f"there is no user {user_id}")
+        log.info(what, actor=_name(actor), user_id=user_id, **facts)
+        await self._notices.user_changed(user_id)
+
+
+def _name(actor: Principal) -> str:
+    return actor.account.username if actor.account else "bootstrap token"

@@ -1,0 +1,190 @@
+"""Is this machine fit to run the hub? One `Check` a line: what was looked at, what was found, what to do.
+
+Imported by `hub.cli.server` when it runs. The invariant: it changes nothing, and what can't be checked is a
+check that failed, not an error; no secret is ever in a line.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import URL, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.clock import now_ms
+from hub.cluster.redis import connect, guarded
+from hub.config import SECRET_BYTES, Settings
+from hub.errors import Unavailable
+from hub.language import _
+from hub.store.database import Database
+from hub.store.migrations import head, revision
+
+CLOCK_TOLERANCE_MS: Final = 1_000
+OLDEST_REDIS: Final = 5
+"""The first Redis with streams."""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line. `advice` says what to do; empty where there is nothing to do."""
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+
+async def checks(settings: Settings) -> list[Check]:
+    """All that can be looked at from here, in the order in which a person would mend it."""
+    return [
+        *await database_checks(settings.database_url),
+        *await redis_checks(settings),
+        secret_check(settings, "jwt_secret"),
+        secret_check(settings, "admin_token"),
+        *(mode_check(path) for path in (Path(".env"), Path("hub.yaml")) if path.exists()),
+    ]
+
+
+async def database_checks(database_url: str) -> list[Check]:
+    """Whether it answers; if so, its tables and its clock."""
+    url = make_url(database_url)
+    name = _("database")
+    if _is_not_made(url):
+        # Opening it would make it, and a doctor changes nothing.
+        return [Check(name, False, _("{path} does not exist yet").format(path=url.database), _make_it())]
+    database = Database(database_url)
+    try:
+        async with database.reading() as connection:
+            return [
+                Check(name, True, _("{url} answers").format(url=database.name)),
+                await _schema_check(connection),
+                await _database_clock_check(connection),
+            ]
+    except (Unavailable, DBAPIError) as error:
+        return [
+            Check(name, False, f"{database.name}: {_first_line(error)}", _("Is it running? Check HUB_DATABASE_URL."))
+        ]
+    finally:
+        await database.close()
+
+
+def _is_not_made(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+
+
+async def _schema_check(connection: AsyncConnection) -> Check:
+    name = _("schema")
+    found = await connection.run_sync(revision)
+    if found is None:
+        return Check(name, False, _("there are no tables yet"), _make_it())
+    if found != head():
+        detail = _("is at revision {found}, this hub wants {head}").format(found=found, head=head())
+        return Check(name, False, detail, _("Run `hub migrate`; is the revision newer, update this hub instead."))
+    return Check(name, True, _("is at revision {found}").format(found=found))
+
+
+async def _database_clock_check(connection: AsyncConnection) -> Check:
+    name = _("database clock")
+    if connection.dialect.name == "sqlite":
+        return Check(name, True, _("is this machine's own"))
+    before = now_ms()
+    # In the database's own arithmetic, so that no driver's idea of time zones comes between.
+    query = text("SELECT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS SIGNED)")
+    theirs = await connection.scalar(query)
+    return clock_check(name, int(theirs or 0), before, now_ms())
+
+
+def clock_check(name: str, theirs_ms: int, asked_ms: int, answered_ms: int) -> Check:
+    """Another clock against ours, which read `asked_ms` before and `answered_ms` after theirs was read."""
+    off_ms = max(theirs_ms - answered_ms, asked_ms - theirs_ms, 0)
+    detail = _("is within {ms} ms of this machine's").format(ms=max(off_ms, answered_ms - asked_ms))
+    if off_ms <= CLOCK_TOLERANCE_MS:
+        return Check(name, True, detail)
+    detail = _("differs from this machine's by {seconds:.1f} s").format(seconds=off_ms / 1_000)
+    return Check(name, False, detail, _("Let both machines take their time from NTP (chrony, systemd-timesyncd)."))
+
+
+async def redis_checks(settings: Settings) -> list[Check]:
+    """Whether it answers; if so, its version, its eviction policy and its clock."""
+    if settings.is_redis_embedded:
+        return [Check("Redis", True, _("embedded: inside the hub's one process, nothing on disk"))]
+    client = connect(settings.redis_url)
+    try:
+        with guarded():
+            facts = await client.info()
+            before = now_ms()
+            seconds, micros = await client.time()
+    except Unavailable as error:
+        return [Check("Redis", False, _first_line(error), _("Is it running? Check HUB_REDIS_URL."))]
+    finally:
+        await client.aclose()
+    theirs = int(seconds) * 1_000 + int(micros) // 1_000
+    return [
+        _version_check(str(facts["redis_version"])),
+        eviction_check(facts),
+        clock_check(_("Redis clock"), theirs, before, now_ms()),
+    ]
+
+
+def _version_check(version: str) -> Check:
+    is_ok = int(version.partition(".")[0]) >= OLDEST_REDIS
+    advice = (
+        ""
+        if is_ok
+        else _("Update it: the hub needs streams, which came with Redis {oldest}.").format(oldest=OLDEST_REDIS)
+    )
+    return Check("Redis", is_ok, _("version {version} answers").format(version=version), advice)
+
+
+def eviction_check(facts: dict[str, Any]) -> Check:
+    """An evicted claim is a lost barrier against a second delivery, so nothing may be evicted."""
+    policy = str(facts.get("maxmemory_policy", "noeviction"))
+    if policy == "noeviction":
+        return Check(_("Redis eviction"), True, policy)
+    return Check(
+        _("Redis eviction"),
+        False,
+        _("{policy}: Redis may drop claims when it is full").format(policy=policy),
+        _("Set `maxmemory-policy noeviction` in redis.conf."),
+    )
+
+
+def secret_check(settings: Settings, name: str) -> Check:
+    """A secret from the settings was measured when they were read; a kept one is measured here."""
+    label = name.replace("_", " ")
+    if getattr(settings, name) is not None:
+        return Check(label, True, _("is given in the settings"))
+    path = settings.data_dir / name
+    try:
+        length = len(path.read_text().strip().encode())
+    except FileNotFoundError:
+        return Check(label, True, _("is not made yet; `hub serve` makes it"))
+    except (OSError, UnicodeDecodeError) as error:
+        return Check(label, False, f"{path}: {type(error).__name__}", _("Let the hub's user own and read it."))
+    if length < SECRET_BYTES:
+        detail = _("{path} holds {length} bytes, fewer than {least}").format(
+            path=path, length=length, least=SECRET_BYTES
+        )
+        return Check(label, False, detail, _("Delete it; `hub serve` makes a new one, and everybody logs in again."))
+    return msgspec.structs.replace(mode_check(path), name=label)
+
+
+def mode_check(path: Path) -> Check:
+    """Whether only its owner can read a file. Windows has no such modes."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name == "nt" or not mode & 0o077:
+        return Check(path.name, True, _("{path} is its owner's alone").format(path=path))
+    detail = _("{path} can be read by others (mode {mode:04o})").format(path=path, mode=mode)
+    return Check(path.name, False, detail, f"chmod 600 {path}")
+
+
+def _make_it() -> str:
+    return _("Run `hub migrate`.")
+
+
+def _first_line(error: Exception) -> str:
+    origin = getattr(error, "orig", None) or error
+    return (str(origin).splitlines() or [type(origin).__name__])[0]

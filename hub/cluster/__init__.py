@@ -1,0 +1,1 @@
+"""Redis: what the hub processes share beside the database. Out of reach is `Unavailable`."""

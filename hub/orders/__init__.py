@@ -1,0 +1,1 @@
+"""THE STORY of an order at the hub; `dispatch` reads from top to bottom."""

@@ -1,0 +1,281 @@
+"""Deliveries written behind: facts come in without waiting, rows go out in batches.
+
+The one place that every change of a delivery passes. The invariant: a fact leaves memory only when it is
+committed or refused; while the database is away facts wait, merged a row each, and nobody is told `recorded`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from hub.clock import now_ms
+from hub.errors import Unavailable
+from hub.model.delivery import Acked, Delivery, Lost, Reported, Sent, State, apply, handed_out
+from hub.runtime import metrics
+from hub.store import Store
+from hub.store.assignments import Written
+
+Verdict = Literal["recorded", "not_owner", "no_such_order"]
+Answer = Callable[[Verdict], None]
+
+BATCH_ROWS: Final = 5_000
+PENDING_ROWS: Final = 200_000
+GATHER_S: Final = 0.02
+HELD_S: Final = 0.25
+_RETRY_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+log = structlog.get_logger(__name__)
+
+
+Key = tuple[int, int, str]
+
+
+class Holder(Protocol):
+    """Who holds a claim: a session, as far as the record knows it."""
+
+    user_id: int
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSent:
+    """A chunk of an order was claimed for these; `unsent` are the user ids whose frame did not go out."""
+
+    order_id: int
+    at_ms: int
+    holders: Sequence[Holder]
+    unsent: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    order_id: int
+    user_id: int
+    event: Acked | Reported
+    answer: Answer | None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows to write, by order, user and device: whose the row is, the database decides."""
+
+    deliveries: dict[Key, Delivery] = field(default_factory=dict)
+    answers: dict[Key, list[Answer]] = field(default_factory=dict)
+
+
+class Ledger:
+    """What this process knows of deliveries and has not committed yet."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._facts: list[ChunkSent | _Fact] = []
+        self._batch = _Batch()
+        self._rows_queued = 0
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._fan_outs = 0
+        self._assigned: set[int] = set()
+        self._known_orders: set[int] = set()
+
+    @property
+    def depth(self) -> int:
+        """Facts and rows that are not committed yet."""
+        return self._rows_queued + len(self._batch.deliveries)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for the database that new claims should wait too."""
+        return self.depth > PENDING_ROWS
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While frames go out, rows wait: the order must reach everyone before it is written who has it."""
+        self._fan_outs += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._fan_outs -= 1
+            if not self._fan_outs:
+                self._calm.set()
+
+    def know_order(self, order_id: int) -> None:
+        """The order is in the database: facts about it need no look-up."""
+        self._known_orders.add(order_id)
+
+    def forget_order(self, order_id: int) -> None:
+        self._known_orders.discard(order_id)
+        self._assigned.discard(order_id)
+
+    def sent(self, chunk: ChunkSent) -> None:
+        self._put(chunk, len(chunk.holders))
+
+    def acked(self, order_id: int, user_id: int, device_id: str, at_ms: int) -> None:
+        self._put(_Fact(order_id, user_id, Acked(device_id, at_ms), None), 1)
+
+    def reported(self, order_id: int, user_id: int, event: Reported, answer: Answer) -> None:
+        """`answer` is called once: after the commit, or when the fact cannot be taken."""
+        self._put(_Fact(order_id, user_id, event, answer), 1)
+
+    async def report(self, order_id: int, user_id: int, event: Reported) -> Verdict:
+        """The same, awaited. Raises Unavailable when the database is away: it will be written all the same."""
+        verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self.reported(order_id, user_id, event, lambda v: None if verdict.done() else verdict.set_result(v))
+        try:
+            async with asyncio.timeout(5):
+                return await verdict
+        except TimeoutError:
+            raise Unavailable("the database", "the result waits to be written") from None
+
+    async def commit(self, deliveries: Sequence[Delivery]) -> set[Key]:
+        """Writes these rows now; returns those that belong to their device. Raises Unavailable."""
+        async with self._writing:
+            await self._note_assigned({delivery.order_id for delivery in deliveries})
+            return (await self._store.assignments.record(deliveries, confirm=deliveries)).ours
+
+    async def insert(self, delivery: Delivery) -> bool:
+        """Writes this row now, if the user has none of this order. Raises Unavailable."""
+        await self._note_assigned({delivery.order_id})
+        return await self._store.assignments.insert(delivery)
+
+    async def write_forever(self) -> None:
+        """Commits what comes in, in batches; outlives the database."""
+        failures = 0
+        while True:
+            await self._wake.wait()
+            # Facts come in bursts: a moment's patience makes one statement of a thousand acks.
+            await asyncio.sleep(GATHER_S if not failures else _RETRY_S[min(failures, len(_RETRY_S)) - 1])
+            await self._wait_for_calm()
+            try:
+                await self.flush()
+            except Unavailable as error:
+                failures += 1
+                if failures in (1, 10, 100):
+                    log.warning("rows wait for the database", rows=self.depth, error=str(error))
+            else:
+                failures = 0
+
+    async def _wait_for_calm(self) -> None:
+        """Until no fan-out is under way, but never long: a store that hangs must not hold the record back."""
+        try:
+            async with asyncio.timeout(HELD_S):
+                await self._calm.wait()
+        except TimeoutError:
+            log.info("rows are written while orders go out", rows=self.depth)
+
+    async def flush(self) -> None:
+        """Commits everything that has come in. Raises Unavailable, and keeps it."""
+        async with self._writing:
+            while self._facts or self._batch.deliveries:
+                self._gather()
+                await self._write(self._batch)
+                self._batch = _Batch()
+            self._wake.clear()
+
+    def _put(self, fact: ChunkSent | _Fact, rows: int) -> None:
+        self._facts.append(fact)
+        self._rows_queued += rows
+        self._wake.set()
+
+    def _gather(self) -> None:
+        """Moves facts into the batch, merged a row each, up to its size."""
+        taken = 0
+        for fact in self._facts:
+            if len(self._batch.deliveries) >= BATCH_ROWS:
+                break
+            taken += 1
+            if isinstance(fact, ChunkSent):
+                self._gather_chunk(fact)
+            else:
+                self._gather_fact(fact)
+        del self._facts[:taken]
+
+    def _gather_chunk(self, chunk: ChunkSent) -> None:
+        self._rows_queued -= len(chunk.holders)
+        deliveries = self._batch.deliveries
+        for holder in chunk.holders:
+            key = (chunk.order_id, holder.user_id, holder.device_id)
+            was_sent = holder.user_id not in chunk.unsent
+            known = deliveries.get(key)
+            if known is None:
+                deliveries[key] = handed_out(*key, chunk.at_ms, was_sent)
+            else:
+                deliveries[key] = apply(known, Sent() if was_sent else Lost())
+
+    def _gather_fact(self, fact: _Fact) -> None:
+        self._rows_queued -= 1
+        key = (fact.order_id, fact.user_id, fact.event.device_id)
+        # A fact without a claim in this batch: the claim's row is written, or was lost with a process and comes
+        # back with this one. Either way the upsert decides whose it is.
+        known = self._batch.deliveries.get(key) or Delivery(key[0], key[1], State.CLAIMED, key[2])
+        self._batch.deliveries[key] = apply(known, fact.event)
+        if fact.answer:
+            self._batch.answers.setdefault(key, []).append(fact.answer)
+
+    async def _write(self, batch: _Batch) -> None:
+        await self._drop_unknown(batch)
+        if not batch.deliveries:
+            return
+        await self._note_assigned({order_id for order_id, _, _ in batch.deliveries})
+        confirm = [batch.deliveries[key] for key in batch.answers]
+        began = time.perf_counter()
+        try:
+            written = await self._store.assignments.record(list(batch.deliveries.values()), confirm)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one row that cannot be written must not take the others with it
+            log.warning("a batch is written row by row", rows=len(batch.deliveries), error=type(error).__name__)
+            written = await self._write_one_by_one(batch)
+        metrics.FLUSH_ROWS.observe(len(batch.deliveries))
+        metrics.FLUSH_SECONDS.observe(time.perf_counter() - began)
+        for key, answers in batch.answers.items():
+            _answer(answers, "recorded" if key in written.ours else "not_owner")
+            if key in written.ended:
+                metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
+
+    async def _write_one_by_one(self, batch: _Batch) -> Written:
+        """A user or an order was deleted in the meantime, or a row is one that no table takes: the rest is kept."""
+        ours: set[Key] = set()
+        ended: set[Key] = set()
+        for delivery in list(batch.deliveries.values()):
+            try:
+                written = await self._store.assignments.record([delivery], [delivery])
+                ours |= written.ours
+                ended |= written.ended
+            except Unavailable:
+                raise
+            except IntegrityError:
+                log.warning("row without its order or user", order_id=delivery.order_id, user_id=delivery.user_id)
+            except Exception:
+                log.exception("row that cannot be written", order_id=delivery.order_id, user_id=delivery.user_id)
+        return Written(ours, ended)
+
+    async def _drop_unknown(self, batch: _Batch) -> None:
+        """Facts about orders that never were are refused before they reach the tables."""
+        asked = {order_id for order_id, _, _ in batch.deliveries} - self._known_orders
+        if not asked:
+            return
+        missing = asked - (await self._store.orders.get_many(list(asked))).keys()
+        for key in [key for key in batch.deliveries if key[0] in missing]:
+            del batch.deliveries[key]
+            _answer(batch.answers.pop(key, []), "no_such_order")
+
+    async def _note_assigned(self, order_ids: set[int]) -> None:
+        new = order_ids - self._assigned
+        if new:
+            await self._store.orders.note_assigned(sorted(new), now_ms())
+            self._assigned |= new & self._known_orders
+
+
+def _answer(answers: Iterable[Answer | None], verdict: Verdict) -> None:
+    for answer in answers:
+        if answer is not None:
+            answer(verdict)

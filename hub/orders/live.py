@@ -1,0 +1,90 @@
+"""The orders that this process knows and that can still matter: in window, or within the hour after it.
+
+The stories read and fill it. The invariant: an order is learned once; who was sent it over which connection
+stands here, so that no connection gets the same order twice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from hub.model.delivery import REPORTING_MS, is_in_window
+from hub.model.records import CANCELLED, OVER, OrderRow
+from hub.sessions.registry import Session
+from protocol.messages import Order
+
+CANCELLED_BY_ADMIN: Final = "cancelled by the admin"
+"""The reason where only the database says that an order was cancelled."""
+
+
+@dataclass(slots=True)
+class LiveOrder:
+    """An order, and what this process has done with it.
+
+    `is_over`: another process had seen its window end when this one came to know it, whatever our clock says. The
+    sweeps after it are that process's; should it have died, the caretaker's old sweep does them.
+    """
+
+    order: Order
+    targets: frozenset[int] | None
+    cancelled: str | None = None
+    is_over: bool = False
+    sent_ms: int | None = None
+    sent: set[Session] = field(default_factory=set)
+    acked: set[int] = field(default_factory=set)
+    pulled: set[int] = field(default_factory=set)
+    sweeps: int = 0
+
+    def may_go_out(self, now_ms: int) -> bool:
+        return self.cancelled is None and not self.is_over and is_in_window(self.order, now_ms)
+
+    def is_meant_for(self, user_id: int) -> bool:
+        return self.targets is None or user_id in self.targets
+
+    def is_with(self, session: Session) -> bool:
+        """Whether the device has it: sent over this connection, or in its journal from an earlier one."""
+        return session in self.sent or (self.order.id in session.have and self.is_meant_for(session.user_id))
+
+
+class LiveOrders:
+    """By id, oldest first."""
+
+    def __init__(self) -> None:
+        self._orders: dict[int, LiveOrder] = {}
+
+    def __contains__(self, order_id: int) -> bool:
+        return order_id in self._orders
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[LiveOrder]:
+        return iter(self._orders.values())
+
+    def get(self, order_id: int) -> LiveOrder | None:
+        return self._orders.get(order_id)
+
+    def learn(self, row: OrderRow) -> LiveOrder | None:
+        """The order, if it is new here."""
+        if row.order.id in self._orders:
+            return None
+        targets = frozenset(row.targets) if row.targets is not None else None
+        cancelled = CANCELLED_BY_ADMIN if row.status == CANCELLED else None
+        live = LiveOrder(row.order, targets, cancelled, is_over=row.status == OVER)
+        self._orders[row.order.id] = live
+        return live
+
+    def open(self, now_ms: int) -> list[LiveOrder]:
+        """Those that may still be handed out."""
+        return [live for live in self._orders.values() if live.may_go_out(now_ms)]
+
+    def over(self, now_ms: int) -> list[LiveOrder]:
+        """Those whose window has ended."""
+        return [live for live in self._orders.values() if not is_in_window(live.order, now_ms)]
+
+    def drop_old(self, now_ms: int) -> list[int]:
+        """Forgets those that no result is taken for any more; returns their ids."""
+        old = [order_id for order_id, live in self._orders.items() if live.order.expires_ms + REPORTING_MS <= now_ms]
+        for order_id in old:
+            del self._orders[order_id]
+        return old

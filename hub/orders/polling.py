@@ -1,0 +1,129 @@
+"""The same story for clients that poll: pull is claim and ack in one, record-result is result.
+
+Routes call it. The invariant: a pull uses the very claim that push uses, and its row is committed before the
+order is answered, so a user who polls and is pushed to still gets each order once.
+"""
+
+from hub.access.auth import Principal
+from hub.clock import now_ms
+from hub.cluster.claims import NEW, OURS, Claims, Incomplete
+from hub.errors import Refusal
+from hub.model.delivery import Delivery, Reported, State, takes_reports
+from hub.model.standing import refusal
+from hub.model.tokens import Token
+from hub.orders.dispatch import Dispatch
+from hub.orders.ledger import Ledger
+from hub.orders.live import LiveOrder, LiveOrders
+from hub.orders.restoring import Restoring
+from hub.runtime import metrics
+from hub.store import Store
+from protocol.closes import Close
+from protocol.messages import Order, Outcome
+
+
+class Polling:
+    """What a polling client may ask."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        claims: Claims,
+        live: LiveOrders,
+        ledger: Ledger,
+        restoring: Restoring,
+        dispatch: Dispatch,
+    ) -> None:
+        self._store = store
+        self._claims = claims
+        self._live = live
+        self._ledger = ledger
+        self._restoring = restoring
+        self._dispatch = dispatch
+
+    async def pull(self, token: Token) -> Order | None:
+        """The oldest order in window that this user has not got, now theirs; None when there is none."""
+        for live in self._live.open(now_ms()):
+            if live.is_meant_for(token.user_id) and await self._take(live, token):
+                metrics.PULLS.labels("order").inc()
+                return live.order
+        metrics.PULLS.labels("none").inc()
+        return None
+
+    async def mark_assigned(self, token: Token, order_id: int) -> None:
+        """For clients that say so after a pull; without one it takes the order. Refuses another device's."""
+        owner = await self._dispatch.owner(order_id, token.user_id)
+        if owner == polling_device(token):
+            return
+        if owner is not None:
+            raise Refusal("conflict", "order_id: another device of this user has the order")
+        live = self._live.get(order_id)
+        if live is None or not live.is_meant_for(token.user_id):
+            raise Refusal("not_found", f"order_id: there is no order {order_id} for this user")
+        if not live.may_go_out(now_ms()):
+            raise Refusal("conflict", "order_id: the order is past its window or cancelled")
+        if not await self._take(live, token):
+            raise Refusal("conflict", "order_id: another device of this user has the order")
+
+    async def record_result(
+        self,
+        principal: Principal,
+        close: Close | None,
+        order_id: int,
+        outcome: Outcome,
+        executed_ms: int | None,
+        message: str,
+        data: dict[str, object] | None,
+    ) -> None:
+        """Records what came of the user's own order. Committed when it returns.
+
+        A fact is not refused for its messenger's state: a login that has ended may report until window + 1 h.
+        """
+        token = principal.token
+        if token is None:
+            raise Refusal("forbidden", "for traders: the bootstrap token has no orders of its own")
+        row = await self._store.orders.get(order_id)
+        at_ms = now_ms()
+        if close is not None and (row is None or not takes_reports(row.order.expires_ms, at_ms)):
+            raise refusal(close)
+        owner = await self._dispatch.owner(order_id, token.user_id) if row else None
+        if row is None or owner is None:
+            raise Refusal("not_found", f"order_id: this user was not given order {order_id}")
+        if token.device_id and owner not in (token.device_id, polling_device(token)):
+            raise Refusal("conflict", "order_id: another device of this user has the order")
+        at = at_ms if executed_ms is None else min(max(executed_ms, row.order.created_ms), at_ms)
+        verdict = await self._ledger.report(order_id, token.user_id, Reported(owner, outcome, at, message, data))
+        if verdict != "recorded":
+            raise Refusal("conflict", "order_id: another device of this user has the order")
+
+    async def _take(self, live: LiveOrder, token: Token) -> bool:
+        """Claims the order for this user's polling; True for the one call that then wrote the row.
+
+        A claim that is ours already was made by a pull whose answer or row was lost: the unique row decides
+        whether the order was handed out.
+        """
+        device_id = polling_device(token)
+        if token.user_id in live.pulled or not await self._claim(live, token, device_id):
+            return False
+        at_ms = now_ms()
+        row = Delivery(live.order.id, token.user_id, State.ACKED, device_id, claimed_ms=at_ms, acked_ms=at_ms)
+        is_first = await self._ledger.insert(row)
+        live.pulled.add(token.user_id)
+        return is_first and live.may_go_out(now_ms())
+
+    async def _claim(self, live: LiveOrder, token: Token, device_id: str) -> bool:
+        """Whether the order is this user's polling's. Raises Unavailable."""
+        while True:
+            try:
+                flags = await self._claims.claim(
+                    live.order.id, live.order.valid_duration, str(token.user_id).encode(), device_id.encode()
+                )
+            except Incomplete:
+                await self._restoring.restore_claims()
+            else:
+                return flags[0] in (NEW, OURS)
+
+
+def polling_device(token: Token) -> str:
+    """The device that a pull claims for: not the agent's, which may be connected under the same login."""
+    return f"poll:{token.device_id or token.user_id}"

@@ -1,0 +1,1 @@
+"""What a process needs of itself: metrics, memory, background tasks, logs."""

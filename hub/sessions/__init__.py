@@ -1,0 +1,1 @@
+"""The agents that are connected to this process, and the way to them."""

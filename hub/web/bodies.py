@@ -1,0 +1,108 @@
+"""What requests carry, as structs; and what each field takes, in words, for the 422s."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hub.model.records import Role
+from hub.web.times import TAKES as TIME_TAKES
+from protocol.messages import (
+    LONGEST_WINDOW_S,
+    DeviceId,
+    Direction,
+    Id,
+    Increment,
+    LongText,
+    Millis,
+    Outcome,
+    Seconds,
+    Symbol,
+    limit_depth,
+)
+
+Username = Annotated[str, Meta(pattern=r"^[\w.@+-]{3,50}\Z")]
+Password = Annotated[str, Meta(min_length=8, max_length=128)]
+Target = Annotated[str, Meta(max_length=50)] | Id
+
+TAKES: Final[dict[str, str]] = {
+    "username": "3 to 50 letters, digits or . _ @ + -",
+    "password": "8 to 128 characters",
+    "device_id": "1 to 64 letters, digits or . _ : -",
+    "expire_at": f"null or {TIME_TAKES}",
+    "role": "admin or trader",
+    "status": "1 active, 2 expired or 3 disabled",
+    "time_increments": "TEN_MINUTE, THIRTY_MINUTE, ONE_HOUR or ONE_DAY",
+    "symbol_name": "5 to 20 capital letters or digits, such as BTCUSDT",
+    "direction": "LONG or SHORT",
+    "valid_duration": f"a whole number of seconds from 1 to {LONGEST_WINDOW_S}",
+    "targets": "null or a list of 1 to 10000 usernames or user ids",
+    "order_id": "an order's id, a whole number",
+    "result": "an object with success, message and data",
+    "success": "true or false",
+    "message": "text of at most 2000 characters",
+    "data": "null or an object, nested at most 32 levels",
+    "outcome": "success, failed, rejected, expired or unknown",
+    "executed_ms": "milliseconds since 1970",
+    "reason": "text of at most 200 characters",
+}
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    # No pattern here: a name that cannot exist is a wrong one, not a malformed request.
+    username: Annotated[str, Meta(max_length=200)]
+    password: Annotated[str, Meta(max_length=200)]
+    device_id: DeviceId | None = None
+
+
+class NewUser(msgspec.Struct, frozen=True):
+    username: Username
+    password: Password
+    expire_at: str | None = None
+    role: Role = "trader"
+
+
+class NewExpiry(msgspec.Struct, frozen=True):
+    expire_at: str | None
+
+
+class NewStatus(msgspec.Struct, frozen=True):
+    status: Literal[1, 2, 3]
+
+
+class NewPassword(msgspec.Struct, frozen=True):
+    password: Password
+
+
+class NewOrder(msgspec.Struct, frozen=True):
+    time_increments: Increment
+    symbol_name: Symbol
+    direction: Direction
+    valid_duration: Seconds
+    targets: Annotated[list[Target], Meta(min_length=1, max_length=10_000)] | None = None
+
+
+class CancelOrder(msgspec.Struct, frozen=True):
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class OrderId(msgspec.Struct, frozen=True):
+    order_id: Id
+
+
+class ResultBody(msgspec.Struct, frozen=True):
+    """`outcome` and `executed_ms` are what an agent adds; without them `success` decides, and now is when."""
+
+    success: bool
+    message: LongText = ""
+    data: dict[str, Any] | None = None
+    outcome: Outcome | None = None
+    executed_ms: Millis | None = None
+
+    def __post_init__(self) -> None:
+        limit_depth(self.data)
+
+
+class OrderResult(msgspec.Struct, frozen=True):
+    order_id: Id
+    result: ResultBody

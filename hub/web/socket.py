@@ -1,0 +1,174 @@
+"""The WebSocket shell: handshake, hello in time, then texts go to the story and frames to the peer.
+
+The invariants: nobody without a good token is upgraded; and whatever a peer sends ends at most that peer's session.
+"""
+
+import asyncio
+
+import structlog
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from hub.access.auth import Auth, Principal
+from hub.clock import now_ms
+from hub.errors import Refusal, Unavailable
+from hub.orders.dispatch import Dispatch
+from hub.sessions.outbox import Outbox, QueueOutbox
+from hub.sessions.registry import Session
+from hub.sessions.wire import EXTENSION, Wire
+from hub.web.envelope import bearer, refused, unavailable
+from protocol import closes
+from protocol.conversation import Conversation, RemoteProtocolError
+from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
+
+log = structlog.get_logger(__name__)
+
+
+class Socket:
+    """`GET /ws`, as an ASGI application."""
+
+    def __init__(self, *, auth: Auth, dispatch: Dispatch, hello_timeout_s: float) -> None:
+        self._auth = auth
+        self._dispatch = dispatch
+        self._hello_timeout_s = hello_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        await socket.receive()
+        principal = await self._admit(socket)
+        if principal is not None:
+            await socket.accept(subprotocol=SUBPROTOCOL)
+            await _Connection(socket, principal, self._dispatch).live(self._hello_timeout_s)
+
+    async def _admit(self, socket: WebSocket) -> Principal | None:
+        """Who is at the door; None when refused, which has then been answered."""
+        try:
+            if SUBPROTOCOL not in socket.scope["subprotocols"]:
+                raise Refusal("bad_request", f"Sec-WebSocket-Protocol: takes {SUBPROTOCOL}")
+            principal = await self._auth.authenticate(bearer(HTTPConnection(socket.scope)))
+            if principal.account is None or principal.role != "trader":
+                raise Refusal("forbidden", "the socket is for traders' agents")
+        except Refusal as refusal:
+            await socket.send_denial_response(refused(refusal))
+            return None
+        except Unavailable as error:
+            await socket.send_denial_response(unavailable(error))
+            return None
+        return principal
+
+
+class _Connection:
+    """One accepted connection until its end."""
+
+    def __init__(self, socket: WebSocket, principal: Principal, dispatch: Dispatch) -> None:
+        self._socket = socket
+        self._dispatch = dispatch
+        self._conversation = Conversation("hub")
+        self._wire: Wire | None = socket.scope.get("extensions", {}).get(EXTENSION)
+        outbox = _outbox(socket, self._wire)
+        self._session = _session(socket, principal, self._conversation, outbox)
+
+    async def live(self, hello_timeout_s: float) -> None:
+        session = self._session
+        self._dispatch.arrive(session)
+        try:
+            if await self._greet(hello_timeout_s):
+                if self._wire is not None:
+                    self._wire.hear = self._hear_wire
+                while (text := await self._next_text()) is not None:
+                    self._hear(text)
+        except RemoteProtocolError as error:
+            self._complain(error)
+        except asyncio.CancelledError:
+            # The outbox drops a peer that takes no close frame by ending us; any other cancellation goes on.
+            if session.closed is None:
+                raise
+        finally:
+            self._dispatch.leave(session)
+            await self._finish(session)
+
+    async def _finish(self, session: Session) -> None:
+        if session.close_task is not None:
+            await asyncio.wait([session.close_task])
+        session.outbox.end()
+
+    async def _greet(self, timeout_s: float) -> bool:
+        """Takes the hello; False when the peer went first, or said none in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                text = await self._next_text()
+        except TimeoutError:
+            self._dispatch.end(self._session, closes.HELLO_TIMEOUT)
+            return False
+        if text is None:
+            return False
+        if self._session.closed is not None:
+            return False
+        message = self._conversation.receive(text)
+        if isinstance(message, Error):
+            self._session.say(message)
+            return await self._greet(timeout_s)
+        if not isinstance(message, Hello):
+            raise RemoteProtocolError("the first message is hello")
+        self._dispatch.join(self._session, message)
+        return True
+
+    def _hear_wire(self, text: bytes) -> None:
+        """The same without a task in between; the protocol that calls us takes no exceptions."""
+        try:
+            self._hear(text)
+        except RemoteProtocolError as error:
+            self._complain(error)
+
+    def _hear(self, text: bytes | str) -> None:
+        if self._session.closed is None:
+            message: ToHub | Error = self._conversation.receive(text)
+            if isinstance(message, Error):
+                self._session.heard_ms = now_ms()
+                self._session.say(message)
+            else:
+                self._dispatch.receive(self._session, message)
+
+    async def _next_text(self) -> str | None:
+        """The next text; None at the end of the connection."""
+        event = await self._socket.receive()
+        if event["type"] == "websocket.disconnect":
+            return None
+        text: str | None = event.get("text")
+        if text is None:
+            raise RemoteProtocolError("takes text frames, not binary ones")
+        return text
+
+    def _complain(self, error: RemoteProtocolError) -> None:
+        log.info("protocol broken", user_id=self._session.user_id, error=str(error))
+        self._session.say(Error(error.close.name, str(error)[:500]))
+        self._dispatch.end(self._session, error.close, str(error))
+
+
+def _session(socket: WebSocket, principal: Principal, conversation: Conversation[ToHub], outbox: Outbox) -> Session:
+    account, token = principal.account, principal.token
+    if account is None or token is None:
+        raise TypeError("only a trader's login has a session")
+    return Session(
+        account.id,
+        account.username,
+        token.id,
+        account_expire_ms=account.expire_ms,
+        token_expire_ms=token.expire_ms,
+        address=socket.client.host if socket.client else "",
+        outbox=outbox,
+        conversation=conversation,
+        now_ms=now_ms(),
+    )
+
+
+def _outbox(socket: WebSocket, wire: Wire | None) -> Outbox:
+    """The fast way where the server lends us its transport, the plain one anywhere else."""
+    if wire is not None:
+        wire.send = socket.send
+        return wire
+    connection = asyncio.current_task()
+    if connection is None:
+        raise TypeError("a connection is served by a task")
+    return QueueOutbox(socket.send, connection)

@@ -1,0 +1,173 @@
+"""The command line: exit codes, texts, the history and the doctor."""
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import keyring
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from keyring.backends import fail
+from typer.testing import CliRunner
+
+from agent import language, vault
+from agent.cli.commands import app
+from agent.device import installation_id
+from agent.link.api import Credentials, Session
+from agent.model.account import Owner
+from agent.model.clock import HubTime
+from agent.model.engine import Conclusion, Settlement
+from agent.trading.journal import FILE_NAME, Journal
+from protocol.messages import Order
+from tests.agent.hub_on_loopback import HubOnLoopback
+from tests.services.process import ROOT
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def run(*arguments: str, typed: str | None = None) -> Any:
+    return CliRunner().invoke(app, arguments, input=typed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "use --headless"),
+        (("--headless",), "--user NAME"),
+        (("--headless", "--user", "alice", "--driver", "binance-web"), "not built yet"),
+        (("--headless", "--user", "alice", "--driver", "magic"), "AGENT_DRIVER"),
+        (("--headless", "--user", "alice", "--server", "hub"), "AGENT_SERVER_URL"),
+        (("--headless", "--user", "alice", "--paper-speed", "0"), "AGENT_PAPER_SPEED"),
+        (("--headless", "--user", "alice"), "--password-stdin"),
+        (("--headless", "--user", "alice", "--password-stdin"), "empty"),
+        (("--no-such-option",), "No such option"),
+        (("history", "--server", "hub"), "not an address"),
+    ],
+)
+def test_wrong_usage_says_what_is_missing(arguments: tuple[str, ...], words: str) -> None:
+    done = run(*arguments, typed="")
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+async def test_a_refused_login_exits_with_1_and_no_hub_with_3(hub: HubOnLoopback, tmp_path: Path) -> None:
+    given = ("--headless", "--user", "alice", "--password-stdin", "--data-dir", str(tmp_path), "--no-wait")
+    assert await asyncio.to_thread(lambda: _exit_code(*given, "--server", hub.url, typed="wrong\n")) == 1
+    assert await asyncio.to_thread(lambda: _exit_code(*given, "--server", NOWHERE, typed="wrong\n")) == 3
+
+
+def _exit_code(*arguments: str, typed: str) -> int:
+    """In a process of its own: signals belong to the main thread."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", *arguments], input=typed, text=True, check=False, cwd=ROOT, timeout=60
+    )
+    return done.returncode
+
+
+@pytest.fixture
+def with_orders(tmp_path: Path) -> Path:
+    for user in ("alice", "bob"):
+        owner = Owner("http://127.0.0.1:8000", user)
+        journal = Journal(owner.folder(tmp_path), owner)
+        for number in (1, 2, 3):
+            journal.receive(Order(number, "TEN_MINUTE", "BTCUSDT", "LONG", 60, number, 60_000), HubTime(9, 1))
+        for number in (1, 2):
+            journal.submit(number, Decimal(5), Decimal("0.80"))
+            journal.conclude(number, Conclusion("success", "", 10, None, f"P{number}"))
+        journal.settle(1, Settlement(20, True, Decimal("4.00")))
+        journal.conclude(3, Conclusion("rejected", "not today", 10))
+        journal.close()
+    return tmp_path
+
+
+def test_history_for_programs(with_orders: Path) -> None:
+    done = run("history", "--json", "--user", "alice", "--data-dir", str(with_orders))
+    [chapter] = json.loads(done.stdout)
+    assert (chapter["user"], [order["order_id"] for order in chapter["orders"]]) == ("alice", [1, 2, 3])
+    assert (chapter["orders"][0]["stake"], chapter["orders"][0]["profit"]) == ("5", "4.00")
+    assert chapter["totals"] == {
+        "orders": 3,
+        "placed": 2,
+        "won": 1,
+        "lost": 0,
+        "staked": "10",
+        "open_stake": "5",
+        "profit": "4.00",
+    }
+
+
+def test_history_for_people(with_orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    done = run("history", "--data-dir", str(with_orders))
+    for words in ("alice · http", "bob · http", "BTCUSDT LONG TEN_MINUTE", "rejected: not today", "+4.00", "open"):
+        assert words in done.stdout
+    assert "No orders" in run("history", "--data-dir", str(with_orders / "empty")).stdout
+
+
+async def test_the_doctor_finds_all_well(hub: HubOnLoopback, with_orders: Path) -> None:
+    arguments = ("doctor", "--json", "--server", hub.url, "--data-dir", str(with_orders))
+    done = await asyncio.to_thread(lambda: run(*arguments))
+    findings = {finding["check"]: finding for finding in json.loads(done.stdout)}
+    assert done.exit_code == 0
+    assert set(findings) == {"settings", "data directory", "journal", "hub", "clock", "keyring"}
+    assert findings["clock"]["verdict"] == "ok"
+
+
+def test_the_doctor_says_what_to_do(with_orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_ORDER_AMOUNT", "500")
+    broken = next(with_orders.glob(f"users/*/{FILE_NAME}"))
+    broken.write_bytes(b"no database" * 500)
+    done = run("doctor", "--server", NOWHERE, "--data-dir", str(with_orders))
+    assert done.exit_code == 1
+    for words in (
+        "over the maximum of 200 → change AGENT_ORDER_AMOUNT",
+        "→ stop the agent",
+        "→ check AGENT_SERVER_URL",
+    ):
+        assert words in done.stdout
+    monkeypatch.setenv("AGENT_DATA_DIR", str(broken / "under a file"))
+    assert "→ make it writable" in run("doctor", "--server", NOWHERE).stdout
+
+
+def test_a_keyring_that_does_not_work_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", fail.Keyring())
+    for use in (lambda: vault.read_password(Owner("s", "u")), vault.backend):
+        with pytest.raises(vault.VaultUnavailable, match="no keyring works here"):
+            use()
+
+
+def test_the_device_is_kept_and_private(tmp_path: Path) -> None:
+    first = installation_id(tmp_path)
+    assert installation_id(tmp_path) == first
+    assert (tmp_path / "device").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["device"]
+    (tmp_path / "device").write_text("scratched")
+    with pytest.raises(ValueError, match="delete it"):
+        installation_id(tmp_path)
+
+
+def test_secrets_do_not_show_themselves() -> None:
+    assert "s3cret" not in repr(Credentials("alice", "s3cret")) + repr(Session("s3cret", 1, 2))
+
+
+def test_the_language_is_the_persons() -> None:
+    assert language.languages({"AGENT_LANGUAGE": "zh", "LANG": "de_DE"}) == ["zh", "zh_CN"]
+    assert language.languages({"LANG": "zh_TW.UTF-8"}) == ["zh_TW.UTF-8", "zh_CN"]
+    assert language.translate({"LANG": "C"})("order") == "order"
+
+
+def test_every_text_has_its_chinese() -> None:
+    catalogue = read_po(io.BytesIO((language.LOCALES / "zh_CN/LC_MESSAGES/agent.po").read_bytes()))
+    known = {message.id for message in catalogue if message.id and message.string}
+    assert _texts() <= known
+
+
+def _texts() -> set[Any]:
+    package = Path(language.__file__).parent
+    return {found[2] for found in extract_from_dir(package, method_map=[("**.py", "python")])}

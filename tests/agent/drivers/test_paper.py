@@ -1,0 +1,91 @@
+"""The paper exchange: the same luck every time, and an honest memory."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from agent.drivers.paper import PaperExchange, Simulation, fate
+from agent.model.engine import Ambiguous, Refused, Submitted
+from protocol.messages import Order
+
+STAKE, RATIO = Decimal(7), Decimal("0.85")
+
+Open = Callable[..., PaperExchange]
+
+
+def order(order_id: int = 1) -> Order:
+    return Order(order_id, "TEN_MINUTE", "BTCUSDT", "LONG", 60, 1_000, 61_000)
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Open]:
+    opened: list[PaperExchange] = []
+
+    def open_one(now: int | None = None, **simulation: float) -> PaperExchange:
+        clock = {} if now is None else {"now_ms": lambda: now}
+        opened.append(PaperExchange(tmp_path, Simulation(**simulation), **clock))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+def test_the_same_seed_gives_the_same_fate() -> None:
+    simulation = Simulation(seed=5, refusal_rate=0.3, ambiguous_rate=0.3)
+    fates = [fate(simulation, order(number)) for number in range(1, 200)]
+    assert fates == [fate(simulation, order(number)) for number in range(1, 200)]
+    assert {one.won for one in fates} == {one.refused for one in fates} == {True, False}
+    assert {one.lost for one in fates} == {None, "request", "answer"}
+    other = Simulation(seed=6, refusal_rate=0.3, ambiguous_rate=0.3)
+    assert fates != [fate(other, order(number)) for number in range(1, 200)]
+
+
+async def test_it_takes_an_order_and_remembers_it_over_a_restart(exchange: Open) -> None:
+    taken = await exchange().submit(order(), STAKE, RATIO)
+    assert isinstance(taken, Submitted)
+    assert await exchange().find(order()) == taken
+    assert await exchange().find(order(2)) == Refused("the paper exchange never got it")
+
+
+async def test_it_does_not_notice_a_second_request(exchange: Open) -> None:
+    one = exchange()
+    await one.submit(order(), STAKE, RATIO)
+    await one.submit(order(), STAKE, RATIO)
+    assert one.positions(1) == 2
+
+
+async def test_profit_is_exact(exchange: Open) -> None:
+    early, late = exchange(now=0), exchange(now=600_000)
+    settled = []
+    for number in range(1, 20):
+        taken = await early.submit(order(number), STAKE, RATIO)
+        assert isinstance(taken, Submitted)
+        settled.append(await late.settle(order(number), taken.exchange_order_id))
+    assert {(one.won, one.profit, one.settled_ms) for one in settled if one is not None} == {
+        (True, Decimal("5.95"), 600_000),
+        (False, Decimal(-7), 600_000),
+    }
+
+
+async def test_speed_divides_the_time(exchange: Open) -> None:
+    taken = await exchange(now=0, speed=600).submit(order(), STAKE, RATIO)
+    assert isinstance(taken, Submitted)
+    assert taken.data is not None
+    assert taken.data["settles_ms"] == 1_000
+
+
+async def test_a_position_that_it_does_not_have_cannot_settle(exchange: Open) -> None:
+    assert await exchange().settle(order(), "P9") is None
+    assert await exchange().settle(order(), "something else") is None
+
+
+async def test_refusals_and_lost_answers(exchange: Open) -> None:
+    assert isinstance(await exchange(refusal_rate=1).submit(order(1), STAKE, RATIO), Refused)
+    assert isinstance(await exchange().find(order(1)), Refused)
+    broken = exchange(ambiguous_rate=1)
+    for number in range(2, 12):
+        assert isinstance(await broken.submit(order(number), STAKE, RATIO), Ambiguous)
+    assert {broken.positions(number) for number in range(2, 12)} == {0, 1}

@@ -1,0 +1,117 @@
+"""The link: how it comes back, and when it does not."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from agent.link.reconnecting import backoff
+from agent.model import events
+from agent.model.engine import State
+from agent.model.events import End
+from protocol import closes
+from protocol.closes import Close
+from tests.agent.conftest import Trade
+from tests.agent.hub_on_loopback import HubOnLoopback
+from tests.services.waiting import eventually
+
+
+def test_backoff_grows_from_half_a_second_to_thirty() -> None:
+    longest = list(itertools.islice(backoff(lambda: 1.0), 9))
+    assert longest == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_backoff_has_full_jitter() -> None:
+    assert list(itertools.islice(backoff(lambda: 0.0), 3)) == [0, 0, 0]
+    assert all(0 <= delay <= 0.5 for delay in (next(backoff()) for _ in range(100)))
+
+
+@pytest.mark.parametrize(
+    ("close", "end"),
+    [
+        (closes.SESSION_REPLACED, End.REPLACED),
+        (closes.TOKEN_EXPIRED, End.SESSION_OVER),
+        (closes.ACCOUNT_EXPIRED, End.ACCOUNT),
+        (closes.ACCOUNT_DISABLED, End.ACCOUNT),
+        (closes.BAD_MESSAGE, End.PROTOCOL),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+async def test_a_close_that_allows_no_return_ends_it(hub: HubOnLoopback, trade: Trade, close: Close, end: End) -> None:
+    async with trade() as trader:
+        await hub.close(close)
+        ended = await asyncio.wait_for(trader.run, 10)
+        assert ended.end is end
+        assert hub.handshakes == 1
+
+
+@pytest.mark.parametrize(
+    "close",
+    [closes.GOING_AWAY, closes.RESTARTING, closes.SLOW_CONSUMER, closes.HEARTBEAT_LOST, closes.HELLO_TIMEOUT],
+    ids=lambda close: close.name,
+)
+async def test_a_close_that_allows_it_is_followed_by_a_return(hub: HubOnLoopback, trade: Trade, close: Close) -> None:
+    async with trade() as trader:
+        await hub.close(close)
+        await eventually(lambda: len(trader.told(events.Connected)) == 2, "it is back")
+
+
+@pytest.mark.parametrize(("status", "end"), [(401, End.SESSION_OVER), (403, End.ACCOUNT)])
+async def test_a_refused_handshake_ends_it_with_the_hubs_words(
+    hub: HubOnLoopback, trade: Trade, status: int, end: End
+) -> None:
+    hub.refuses_sockets = status
+    async with trade(connected=False) as trader:
+        ended = await asyncio.wait_for(trader.run, 10)
+        assert (ended.end, ended.reason) == (end, "not with this token")
+
+
+async def test_a_hub_in_trouble_is_tried_again(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.refuses_sockets = 503
+    async with trade(connected=False) as trader:
+        await eventually(lambda: trader.told(events.Disconnected), "a try failed")
+        hub.refuses_sockets = None
+        await eventually(lambda: trader.told(events.Connected), "it is connected")
+
+
+async def test_a_hub_that_falls_silent_is_hung_up_on(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.heartbeat_s = 1
+    async with trade() as trader:
+        hub.is_mute = True
+        await eventually(lambda: closes.HEARTBEAT_LOST.code in hub.goodbyes, "it hangs up with 4006", 10)
+        hub.is_mute = False
+        await eventually(lambda: len(trader.told(events.Connected)) > 1, "it is back")
+
+
+async def test_the_clock_is_sampled_in_a_burst_and_then_with_each_heartbeat(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.heartbeat_s = 1
+    async with trade() as trader:
+        await eventually(lambda: hub.times >= 5, "a burst of three, and two heartbeats", 10)
+        assert len(trader.told(events.ClockChanged)) >= 4
+
+
+async def test_a_hub_that_breaks_the_protocol_is_told_so(hub: HubOnLoopback, trade: Trade) -> None:
+    async with trade() as trader:
+        await hub.seats[0].socket.send_str('{"type":"cancel","order_id":"one","reason":""}')
+        ended = await asyncio.wait_for(trader.run, 10)
+        assert ended.end is End.PROTOCOL
+        assert ended.reason.startswith("order_id: expected")
+        await eventually(lambda: hub.goodbyes == [4000], "the hub heard it")
+
+
+async def test_what_it_does_not_know_is_noted_and_the_third_closes(hub: HubOnLoopback, trade: Trade) -> None:
+    async with trade() as trader:
+        for _ in range(2):
+            await hub.seats[0].socket.send_str('{"type":"weather"}')
+        await eventually(lambda: len(trader.told(events.HubSaid)) == 2, "both are noted")
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "orders go on")
+        await hub.seats[0].socket.send_str('{"type":"weather"}')
+        ended = await asyncio.wait_for(trader.run, 10)
+        assert ended.end is End.PROTOCOL
+
+
+async def test_recorded_for_nothing_is_noted(hub: HubOnLoopback, trade: Trade) -> None:
+    async with trade() as trader:
+        await hub.seats[0].socket.send_str('{"type":"recorded","order_id":99}')
+        await eventually(lambda: trader.told(events.HubSaid), "it is noted")

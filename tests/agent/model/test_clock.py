@@ -1,0 +1,78 @@
+"""The hub's clock: what is said to be certain is certain."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.link.hub_time import HubClock
+from agent.model.clock import NO_IDEA_MS, SAMPLES_KEPT, Clock, Reading, Sample
+
+HUB_AHEAD = 5_000_000
+WALL_AHEAD = 77_000_000
+
+delays = st.integers(0, 4_000)
+
+
+def exchange(start: int, there: int, thinking: int, back: int) -> Sample:
+    """An exchange begun at `start` on the steady clock, with these delays in ms."""
+    t1 = start + there + HUB_AHEAD
+    end = start + there + thinking + back
+    return Sample(start, t1, t1 + thinking, Reading(end, end + WALL_AHEAD))
+
+
+def reading(steady: int) -> Reading:
+    return Reading(steady, steady + WALL_AHEAD)
+
+
+@given(st.lists(st.tuples(delays, delays, delays), min_size=1, max_size=20))
+def test_the_truth_lies_within_the_uncertainty(ways: list[tuple[int, int, int]]) -> None:
+    clock, now = Clock(), 1_000
+    for there, thinking, back in ways:
+        clock = clock.add(exchange(now, there, thinking, back))
+        now += there + thinking + back + 15_000
+        told = clock.at(reading(now))
+        assert abs(told.ms - (now + HUB_AHEAD)) <= told.uncertainty_ms
+
+
+def test_the_least_round_trip_of_the_last_eight_wins() -> None:
+    clock = Clock().add(exchange(0, 1, 0, 1))
+    for number in range(1, SAMPLES_KEPT):
+        clock = clock.add(exchange(number * 1_000, 90, 5, 10))
+    assert clock.at(reading(9_000)).uncertainty_ms == 2
+    clock = clock.add(exchange(9_000, 90, 5, 10))
+    assert clock.at(reading(10_000)).uncertainty_ms == 51
+
+
+def test_the_hubs_thinking_is_no_uncertainty() -> None:
+    clock = Clock().add(exchange(0, 2, 3_000, 2))
+    assert clock.at(reading(4_000)).uncertainty_ms == 3
+
+
+def test_without_a_sample_nothing_is_certain() -> None:
+    told = Clock().at(reading(10))
+    assert (told.ms, told.uncertainty_ms) == (10 + WALL_AHEAD, NO_IDEA_MS)
+
+
+def test_a_wall_clock_that_was_set_costs_certainty_until_the_next_sample() -> None:
+    clock = Clock().add(exchange(0, 5, 0, 5))
+    jumped = Reading(1_000, 1_000 + WALL_AHEAD - 60_000)
+    assert clock.at(jumped).uncertainty_ms == 60_000 + 6
+    sample = exchange(1_000, 50, 0, 50)
+    late = Reading(sample.t3.steady_ms, sample.t3.wall_ms - 60_000)
+    clock = clock.add(Sample(sample.t0_ms, sample.t1_ms, sample.t2_ms, late))
+    assert clock.at(late).uncertainty_ms == 51
+
+
+def test_a_computer_that_slept_is_uncertain_by_its_sleep() -> None:
+    clock = Clock().add(exchange(0, 5, 0, 5))
+    woken = Reading(1_000, 1_000 + WALL_AHEAD + 3_600_000)
+    assert clock.at(woken).uncertainty_ms >= 3_600_000
+
+
+def test_a_new_connection_forgets_the_last_ones_samples() -> None:
+    now = reading(20)
+    clock = HubClock(lambda: now)
+    clock.restart(exchange(0, 1, 0, 1))
+    clock.add(exchange(4, 1, 0, 1))
+    clock.restart(exchange(8, 5, 0, 5))
+    assert clock.now().uncertainty_ms == 6
+    assert clock.offset_ms() == HUB_AHEAD - WALL_AHEAD
