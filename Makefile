@@ -87,7 +87,7 @@ lock: ## requirements.lock anew: the newest versions that pyproject.toml allows
 	"$$tool/bin/python" -m pip install --quiet --disable-pip-version-check pip-tools; \
 	"$$tool/bin/pip-compile" --quiet --upgrade --strip-extras --no-annotate --no-header --no-emit-options \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	    --extra hub --extra agent --extra dev --output-file "$$tool/requirements.lock" pyproject.toml; \
+	    --extra hub --extra agent --extra desk --extra dev --output-file "$$tool/requirements.lock" pyproject.toml; \
 	if grep --extended-regexp --invert-match '^[a-z0-9-]+==[0-9][^ ]*( ; .*)?$$' "$$tool/requirements.lock"; then \
 	    echo "These lines are not a name and a version; requirements.lock stays as it was." >&2; exit 1; \
 	fi; \
