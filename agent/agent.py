@@ -110,6 +110,7 @@ class Agent:
                 self.events.publish(Disconnected(str(error), delay))
                 await asyncio.sleep(delay)
             else:
+                self._credentials.drop_password()
                 return SessionEnded(End.REFUSED, answer.reason) if isinstance(answer, Refused) else answer
 
     async def _linked(self, link: asyncio.Task[Lost]) -> SessionEnded:

@@ -13,14 +13,15 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from agent import __version__, vault
+from agent import __version__
 from agent.app import BUILT, build
 from agent.cli import doctor, headless, history
 from agent.config import Settings
 from agent.language import _
 from agent.link.api import Credentials
-from agent.model.account import Owner, normal_server
+from agent.model.account import normal_server
 from agent.trading.journal import JournalBroken
+from agent.vault import VaultUnavailable, open_vault
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -54,7 +55,7 @@ def start(
         bool, typer.Option("--password-stdin", help=_("Read the password from standard input."))
     ] = False,
     save_password: Annotated[
-        bool, typer.Option("--save-password", help=_("Keep the password in the system's keyring."))
+        bool, typer.Option("--save-password", help=_("Keep the password in the system's keyring, or encrypted."))
     ] = False,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help=_("End if the hub is out of reach at the first login."))
@@ -75,7 +76,7 @@ def start(
         _fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
     if user is None:
         _fail(_("Say who you are: --user NAME."), USAGE)
-    credentials = Credentials(user, _password(Owner(config.server_url, user), password_stdin, save_password))
+    credentials = Credentials(user, _password(config, user, password_stdin, save_password))
     raise typer.Exit(_run(config, credentials, wait_for_hub=not no_wait))
 
 
@@ -118,23 +119,24 @@ def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> i
         _fail(str(error), REFUSED)
 
 
-def _password(owner: Owner, from_stdin: bool, save: bool) -> str:
-    """Standard input, the keyring, a prompt; in this order, or not at all."""
-    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _kept(owner) or _asked()
+def _password(config: Settings, user: str, from_stdin: bool, save: bool) -> str:
+    """Standard input, the vault, a prompt; in this order, or not at all."""
+    account_key = f"{config.server_url}/{user}"  # by address: it must never be sent to another one
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _kept(config, account_key) or _asked()
     if not password:
         _fail(_("The password is empty."), USAGE)
     if save:
         try:
-            vault.keep_password(owner, password)
-        except vault.VaultUnavailable as error:
+            open_vault(config.data_dir, ask=_passphrase).put(account_key, "password", password)
+        except VaultUnavailable as error:
             _fail(str(error), REFUSED)
     return password
 
 
-def _kept(owner: Owner) -> str | None:
+def _kept(config: Settings, account_key: str) -> str | None:
     try:
-        return vault.read_password(owner)
-    except vault.VaultUnavailable as error:
+        return open_vault(config.data_dir).get(account_key, "password")
+    except VaultUnavailable as error:
         typer.echo(f"agent: {error}", err=True)
         return None
 
@@ -143,6 +145,12 @@ def _asked() -> str:
     if not sys.stdin.isatty():
         _fail(_("No password: use --password-stdin, or keep it in the keyring with --save-password."), USAGE)
     return str(typer.prompt(_("Password"), hide_input=True, err=True))
+
+
+def _passphrase(is_new: bool) -> str:
+    if not sys.stdin.isatty():
+        raise VaultUnavailable(_("no keyring works here, and nobody is there to type a passphrase"))
+    return str(typer.prompt(_("Passphrase of the vault"), hide_input=True, err=True, confirmation_prompt=is_new))
 
 
 def _settings(**given: object) -> Settings:

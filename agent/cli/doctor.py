@@ -11,7 +11,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from agent import vault
 from agent.app import BUILT
 from agent.config import Settings
 from agent.device import installation_id
@@ -19,6 +18,7 @@ from agent.language import _
 from agent.link.api import HubApi, Unavailable
 from agent.model import limits
 from agent.trading.journal import FILE_NAME, Journal, JournalBroken
+from agent.vault import KeyringVault, VaultUnavailable
 
 TOLERATED_OFFSET_S: Final = 2.0
 
@@ -120,6 +120,8 @@ def _clock(asked: datetime, answered: datetime, date: str | None) -> Finding:
 def _keyring() -> Finding:
     check = _("keyring")
     try:
-        return Finding(check, "ok", vault.backend())
-    except vault.VaultUnavailable as error:
+        keyring = KeyringVault()
+        keyring.check()
+        return Finding(check, "ok", keyring.place)
+    except VaultUnavailable as error:
         return Finding(check, "warning", str(error), _("give the password by --password-stdin or at the prompt"))

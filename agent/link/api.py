@@ -19,11 +19,15 @@ class Unavailable(RuntimeError):
     """The hub is out of reach, or says so itself (5xx, 429); try again later."""
 
 
-class Credentials(msgspec.Struct, frozen=True):
-    """What a trader logs in with."""
+class Credentials(msgspec.Struct):
+    """What a trader logs in with. The password goes with the login: whoever holds this holds it no longer."""
 
     username: str
     password: str
+
+    def drop_password(self) -> None:
+        """Forget it, once the hub has given a token for it."""
+        self.password = ""
 
     def __repr__(self) -> str:
         return f"Credentials({self.username!r}, …)"

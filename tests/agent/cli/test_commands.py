@@ -9,14 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import keyring
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from keyring.backends import fail
 from typer.testing import CliRunner
 
-from agent import language, vault
+from agent import language
 from agent.cli.commands import app
 from agent.device import installation_id
 from agent.link.api import Credentials, Session
@@ -133,13 +131,6 @@ def test_the_doctor_says_what_to_do(with_orders: Path, monkeypatch: pytest.Monke
         assert words in done.stdout
     monkeypatch.setenv("AGENT_DATA_DIR", str(broken / "under a file"))
     assert "→ make it writable" in run("doctor", "--server", NOWHERE).stdout
-
-
-def test_a_keyring_that_does_not_work_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring.core, "_keyring_backend", fail.Keyring())
-    for use in (lambda: vault.read_password(Owner("s", "u")), vault.backend):
-        with pytest.raises(vault.VaultUnavailable, match="no keyring works here"):
-            use()
 
 
 def test_the_device_is_kept_and_private(tmp_path: Path) -> None:
