@@ -1,8 +1,12 @@
 """build(settings): the only wiring; the URL table. What a process of the hub is made of stands on this one page."""
 
+import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,40 +16,39 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from hub.access.accounts import Accounts
 from hub.access.auth import Auth
 from hub.admin.accounts import Administration
-from hub.cluster.bus import (
-    BLOCK_MS,
-    Bus,
-    Event,
-    EventId,
-    Joined,
-    OrderCancelled,
-    OrderPublished,
-    RollCall,
-    Started,
-    UserChanged,
-)
+from hub.cluster.announcements import Announcements
+from hub.cluster.bus import BLOCK_MS, Bus, Started
 from hub.cluster.claims import Claims
 from hub.cluster.order_cache import OrderCache
 from hub.cluster.peers import Peers
-from hub.cluster.redis import PATIENCE_S, connect
+from hub.cluster.redis import TIMEOUT_S, connect, identity
 from hub.config import Settings
 from hub.errors import Unavailable
+from hub.orders.claiming import Claiming
 from hub.orders.dispatch import Dispatch
+from hub.orders.family import Family
 from hub.orders.fanout import FanOut
 from hub.orders.ledger import Ledger
+from hub.orders.listening import Listener
 from hub.orders.live import LiveOrders
+from hub.orders.loading import Loading
 from hub.orders.polling import Polling
-from hub.orders.restoring import Restoring
+from hub.orders.sweeping import Sweeping
 from hub.runtime import memory, metrics
 from hub.runtime.background import Background
-from hub.sessions.account_changes import Notices
-from hub.sessions.presence import RollCall as RollCaller
+from hub.runtime.readiness import Readiness
+from hub.runtime.supervisor import Supervisor
+from hub.sessions.account_changes import AccountChanges
+from hub.sessions.arrivals import Arrivals
+from hub.sessions.expiry import Expiry
+from hub.sessions.presence import Survey
 from hub.sessions.recheck import Recheck
 from hub.sessions.registry import Registry
-from hub.sessions.restart_hint import Comeback
-from hub.sessions.wire import COMEBACK
+from hub.sessions.restart_hint import RestartHint
+from hub.sessions.resync import Resync
+from hub.sessions.wire import RESTART_HINT
 from hub.store import Store
-from hub.upkeep import Caretaker
+from hub.upkeep import PARTS, Upkeep
 from hub.web.admin import AdminRoutes
 from hub.web.auth import AuthRoutes
 from hub.web.envelope import ERRORS
@@ -59,34 +62,90 @@ log = structlog.get_logger(__name__)
 
 
 class Hub:
-    """One hub process: its parts, how they start and how they end."""
+    """One hub process: its parts, how they start and how they end. `gave_up`: the service that could not stay up."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.gave_up: str | None = None
+        self.background = Background()
+        self.supervisor = Supervisor(self._give_up)
+        self.readiness = Readiness(PARTS, lambda: self.supervisor.down)
+        self._reach_stores(settings)
+        self._seat_sessions(settings)
+        self._tell_the_story(settings)
+        self.upkeep = Upkeep(
+            readiness=self.readiness,
+            bus=self.bus,
+            peers=self.peers,
+            hint=self.hint,
+            announcements=self.announcements,
+            family=self.family,
+            claiming=self.claiming,
+            loading=self.loading,
+            sweeping=Sweeping(store=self.store, live=self.live, ledger=self.ledger),
+            ledger=self.ledger,
+            live=self.live,
+            registry=self.registry,
+            expiry=self.expiry,
+            resync=self.resync,
+            changes=self.changes,
+        )
+
+    def _reach_stores(self, settings: Settings) -> None:
         self.store = Store(settings.database_url)
         self.redis = connect(settings.redis_url)
-        # The stream's reader blocks for a while by design: its patience must be longer than that.
+        # The stream's reader blocks for a while by design: its time-out must be longer than that.
         self.reader = (
-            self.redis if settings.is_redis_embedded else connect(settings.redis_url, PATIENCE_S + BLOCK_MS / 1_000)
+            self.redis if settings.is_redis_embedded else connect(settings.redis_url, TIMEOUT_S + BLOCK_MS / 1_000)
         )
         self.peers = Peers(self.redis)
-        self.comeback = Comeback()
-        self.background = Background()
-        self.registry = Registry()
-        self.live = LiveOrders()
         self.accounts = Accounts(self.store)
-        self.claims = Claims(self.redis)
-        self.bus = Bus(self.redis, self.reader)
-        self.ledger = Ledger(self.store)
+        self.auth = Auth(
+            store=self.store,
+            redis=self.redis,
+            accounts=self.accounts,
+            secret=settings.signing_secret(),
+            admin_token=settings.bootstrap_token(),
+            session_ms=round(settings.session_hours * 3_600_000),
+        )
+
+    def _seat_sessions(self, settings: Settings) -> None:
+        self.hint = RestartHint()
+        self.registry = Registry()
         self.recheck = Recheck(self.registry, self.accounts)
-        self.restoring = Restoring(store=self.store, claims=self.claims, ledger=self.ledger)
+        self.resync = Resync(lambda: self.recheck.everyone(), lambda: self.arrivals.announce_everyone())
+        self.bus = Bus(self.redis, self.reader, self.peers.name, self.resync.request)
+        self.announcements = Announcements()
+        self.changes = AccountChanges(
+            store=self.store,
+            bus=self.bus,
+            announcements=self.announcements,
+            recheck=self.recheck,
+            resync=self.resync,
+            background=self.background,
+        )
+        self.arrivals = Arrivals(
+            registry=self.registry,
+            bus=self.bus,
+            changes=self.changes,
+            resync=self.resync,
+            process=self.peers.name,
+        )
+        self.expiry = Expiry(store=self.store, registry=self.registry, heartbeat_s=settings.heartbeat_s)
+        self.survey = Survey(redis=self.redis, bus=self.bus, registry=self.registry, peers=self.peers)
+
+    def _tell_the_story(self, settings: Settings) -> None:
+        self.live = LiveOrders()
+        self.claims = Claims(self.redis)
+        self.ledger = Ledger(self.store)
+        self.family = Family(store=self.store, identity=partial(identity, self.redis), process=self.peers.name)
+        self.claiming = Claiming(store=self.store, claims=self.claims, ledger=self.ledger, family=self.family)
         self.fan_out = FanOut(
             store=self.store,
-            claims=self.claims,
+            claiming=self.claiming,
             registry=self.registry,
             ledger=self.ledger,
-            restoring=self.restoring,
-            mode=settings.claims,
+            mode=settings.effective_claims,
         )
         self.dispatch = Dispatch(
             store=self.store,
@@ -97,40 +156,27 @@ class Hub:
             registry=self.registry,
             live=self.live,
             ledger=self.ledger,
-            recheck=self.recheck,
+            arrivals=self.arrivals,
+            announcements=self.announcements,
             background=self.background,
-            process=self.peers.name,
             heartbeat_s=settings.heartbeat_s,
         )
-        self.caretaker = Caretaker(
-            store=self.store,
-            redis=self.redis,
-            claims=self.claims,
-            bus=self.bus,
-            registry=self.registry,
-            live=self.live,
-            ledger=self.ledger,
-            recheck=self.recheck,
-            restoring=self.restoring,
+        self.loading = Loading(
+            store=self.store, live=self.live, track=self.dispatch.track, cancel=self.dispatch.on_cancelled
+        )
+        self.listener = Listener(
             dispatch=self.dispatch,
+            changes=self.changes,
+            arrivals=self.arrivals,
+            survey=self.survey,
             peers=self.peers,
-            comeback=self.comeback,
-            heartbeat_s=settings.heartbeat_s,
+            hint=self.hint,
+            background=self.background,
         )
-        self.auth = Auth(
-            store=self.store,
-            redis=self.redis,
-            accounts=self.accounts,
-            secret=settings.signing_secret(),
-            admin_token=settings.bootstrap_token(),
-            session_ms=round(settings.session_hours * 3_600_000),
-        )
-        self.notices = Notices(self.bus, self.recheck)
-        self.roll_call = RollCaller(redis=self.redis, bus=self.bus, registry=self.registry, peers=self.peers)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Starts the services; at the end writes what is behind, and ends them."""
+        """Starts services and duties; at the end writes what is behind, and ends them."""
         await self._start()
         try:
             yield
@@ -143,15 +189,19 @@ class Hub:
             await self.bus.start()
         except Unavailable as error:
             log.warning("starting without Redis", error=str(error))
-        await self.caretaker.learn()
-        self.background.serve(self.bus.read_forever(self.hear), "stream")
-        self.background.serve(self.ledger.write_forever(), "ledger")
-        self.background.serve(self.dispatch.catch_up_forever(), "catch-up")
-        self.background.serve(self.caretaker.run_forever(), "caretaker")
-        self.background.serve(metrics.measure_lag_forever(), "lag")
-        self.comeback.start_s = time.process_time()
+        # What must be known before anybody is served, the family before the claims: each within its time-out.
+        beat, *others = self.upkeep.first
+        await self.supervisor.once(beat)
+        await asyncio.gather(*[self.supervisor.once(duty) for duty in others])
+        self.supervisor.serve("stream reader", partial(self.bus.read_forever, self.listener.hear))
+        self.supervisor.serve("ledger", self.ledger.write_forever)
+        self.supervisor.serve("arrivals", partial(self.arrivals.serve, self.dispatch.catch_up))
+        self.supervisor.serve("event loop lag", metrics.measure_lag_forever)
+        for duty in (*self.upkeep.first, *self.upkeep.later):
+            self.supervisor.repeat(duty)
+        self.hint.start_s = time.process_time()
         await self._say_started()
-        log.info("hub process ready", process=self.peers.name, claims=self.settings.claims)
+        log.info("hub process ready", process=self.peers.name, claims=self.settings.effective_claims)
 
     async def _say_started(self) -> None:
         try:
@@ -160,39 +210,25 @@ class Hub:
             log.warning("the others learn of this process later", error=str(error))
 
     async def _stop(self) -> None:
+        await self.supervisor.stop()
         await self.background.stop()
         try:
             await self.ledger.flush()
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 - whatever keeps the rows out, the rest has to be ended too
             log.error("rows left behind: agents report them again", rows=self.ledger.depth, error=str(error))
         self.auth.close()
-        with contextlib.suppress(Unavailable):  # then it is not heard of, which says the same a moment later
-            await self.peers.leave()
+        for leave in (self.peers.leave, self.family.leave):
+            with contextlib.suppress(Unavailable):  # then it is not heard of, which says the same a moment later
+                await leave()
         await self.redis.aclose()
         await self.reader.aclose()
         await self.store.close()
         metrics.end()
 
-    async def hear(self, event: Event, event_id: EventId) -> None:
-        """What the stream said. The database being away is no reason to stop listening."""
-        try:
-            match event:
-                case OrderPublished(order_id=order_id):
-                    await self.dispatch.heard_of(order_id)
-                case OrderCancelled(order_id=order_id, reason=reason):
-                    self.dispatch.heard_cancel(order_id, reason)
-                case UserChanged(user_id=user_id):
-                    await self.recheck.user(user_id)
-                case Joined():
-                    self.dispatch.heard_joined(event, event_id)
-                case Started(process=process):
-                    # If we end a moment later, our agents have somewhere to go; the caretaker would know in a second.
-                    self.comeback.is_covered |= self.peers.is_other(process)
-                case RollCall(request=request):
-                    self.background.spawn(self.roll_call.answer(request), "roll call")
-        except Unavailable as error:
-            self.bus.is_in_doubt = True
-            log.warning("an event waits for the database", kind=type(event).__name__, error=str(error))
+    def _give_up(self, service: str) -> None:
+        """Ends the process as a signal would: agents are told to come back, and something starts it anew."""
+        self.gave_up = service
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def routes(hub: Hub) -> list[BaseRoute]:
@@ -200,20 +236,17 @@ def routes(hub: Hub) -> list[BaseRoute]:
     times, guard = Times(hub.settings.zone), Guard(hub.auth)
     polling = Polling(
         store=hub.store,
-        claims=hub.claims,
+        claiming=hub.claiming,
         live=hub.live,
         ledger=hub.ledger,
-        restoring=hub.restoring,
         dispatch=hub.dispatch,
     )
-    administration = Administration(store=hub.store, auth=hub.auth, notices=hub.notices)
-    auth = AuthRoutes(auth=hub.auth, guard=guard, notices=hub.notices, times=times)
+    administration = Administration(store=hub.store, auth=hub.auth, changes=hub.changes)
+    auth = AuthRoutes(auth=hub.auth, guard=guard, changes=hub.changes, times=times)
     orders = OrderRoutes(store=hub.store, dispatch=hub.dispatch, guard=guard, times=times)
     polls = PollingRoutes(polling=polling, guard=guard, times=times)
-    admin = AdminRoutes(
-        store=hub.store, administration=administration, roll_call=hub.roll_call, guard=guard, times=times
-    )
-    health = HealthRoutes(store=hub.store, redis=hub.redis, caretaker=hub.caretaker)
+    admin = AdminRoutes(store=hub.store, administration=administration, survey=hub.survey, guard=guard, times=times)
+    health = HealthRoutes(hub.readiness)
     socket = Socket(auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)
     return [
         WebSocketRoute("/ws", socket),
@@ -249,7 +282,7 @@ def build(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         with metrics.measured_gc():
             async with hub.running():
-                yield {COMEBACK: hub.comeback}
+                yield {RESTART_HINT: hub.hint}
 
     handlers: dict[Any, Any] = ERRORS
     app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)

@@ -108,6 +108,16 @@ class Settings(BaseSettings):
         return self.redis_url == EMBEDDED_REDIS
 
     @property
+    def is_database_file(self) -> bool:
+        """Whether the database is a file (SQLite), which one program uses at a time."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def effective_claims(self) -> Literal["fast", "strict"]:
+        """Strict wherever Redis lives in the process: its claims die with it, and only the rows are left."""
+        return "strict" if self.is_redis_embedded else self.claims
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 

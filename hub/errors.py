@@ -1,7 +1,11 @@
 """Whose fault it is. The environment's: `Unavailable`. The caller's: `Refusal` and its kinds, each with its status.
 
-What is neither is a bug of ours and goes up untouched. Everything in the hub may import this; the answers that
-people see are made from these in one table, in `hub.web.envelope`.
+What is neither is a bug of ours and goes up untouched.
+
+    Unavailable     a store did not do what it was asked: refused, late, broken, or not what it says it is
+      InDoubt       the same at a COMMIT: it may or may not stand
+    Rejected        the database understood and said no to these values: a duplicate, a row that is gone
+    Refusal         the caller cannot have this; shown as it stands
 """
 
 from typing import Final, Literal
@@ -23,11 +27,20 @@ STATUS: Final[dict[Reason, int]] = {
 
 
 class Unavailable(Exception):
-    """The database or Redis is out of reach. Nothing was stored, or it can be asked again with the same key."""
+    """A store is out of reach, or answers as it should not. Nothing was stored."""
 
     def __init__(self, what: str, why: object) -> None:
         super().__init__(f"{what} is out of reach: {why}")
         self.what = what
+        self.why = str(why)
+
+
+class InDoubt(Unavailable):
+    """The connection broke at a COMMIT: what was to be stored may stand or not."""
+
+
+class Rejected(Exception):
+    """A row that the database does not take: a duplicate key, a row it belongs to that is gone, a value too long."""
 
 
 class Refusal(Exception):

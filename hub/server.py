@@ -1,22 +1,34 @@
 """`hub serve`: the checks before the start, then uvicorn."""
 
+import asyncio
+import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 import uvicorn
+from sqlalchemy.engine import make_url
 
 from hub.app import build
-from hub.cluster.peers import found_family
+from hub.cluster.peers import start_worker_group
+from hub.cluster.redis import OLDEST_REDIS, connect, identity, version
 from hub.config import Settings
+from hub.errors import Unavailable
+from hub.orders.family import COMPARE
 from hub.runtime import memory, metrics
 from hub.runtime.logs import configure
 from hub.sessions.wire import DoorProtocol, WireProtocol
+from hub.store import Store
+from hub.store.installation import ALIVE_S
 from hub.store.migrations import is_current, migrate
 
 GRACE_S: Final = 8
+SERVICE_LOST: Final = 70
+"""The exit code where a service of ours could not stay up (EX_SOFTWARE of sysexits.h)."""
 MAX_SOCKET_MESSAGE: Final = 256 * 1024
 """uvicorn's own limit, above ours, so that it is we who say why a message was too large."""
 
@@ -27,25 +39,80 @@ class NotServable(Exception):
     """The settings do not allow it; the text says why and what to do."""
 
 
-def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> int:
-    """Serves until a signal. Raises NotServable before it listens."""
+def serve(
+    settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1, alone: bool = False
+) -> int:
+    """Serves until a signal; returns the exit code. Raises NotServable before it listens.
+
+    `alone`: an embedded Redis beside a server database is meant; no other hub uses that database.
+    """
     configure(settings.log_format)
-    if settings.is_redis_embedded and workers > 1:
+    _refuse_embedded(settings, workers, alone)
+    with _locked(settings):
+        _prepare_database(settings)
+        asyncio.run(_look_at_stores(settings))
+        return _serve(settings, host or settings.host, settings.port if port is None else port, workers)
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
+    _end_quietly()
+    memory.tune()
+    if workers > 1:
+        _share_metrics(settings, port)
+        start_worker_group()
+        uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port))
+        return 0
+    app = build(settings)
+    uvicorn.Server(uvicorn.Config(app, **uvicorn_options(host, port))).run()
+    return SERVICE_LOST if app.state.hub.gave_up else 0
+
+
+def _refuse_embedded(settings: Settings, workers: int, alone: bool) -> None:
+    if not settings.is_redis_embedded:
+        return
+    if workers > 1:
         raise NotServable(
             "HUB_REDIS_URL is embedded://, which lives inside one process: claims would not hold between "
             f"{workers} workers. Use --workers 1, or a real redis:// URL."
         )
-    _prepare_database(settings)
-    host, port = host or settings.host, settings.port if port is None else port
-    _end_quietly()
-    memory.tune()
-    if workers == 1:
-        uvicorn.Server(_config(build(settings), host, port)).run()
-    else:
-        _share_metrics(settings, port)
-        found_family()
-        uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port))
-    return 0
+    if not settings.is_database_file and not alone:
+        raise NotServable(
+            "HUB_REDIS_URL is embedded:// (the default) beside a database that other hubs can use: claims would not "
+            "hold between them. Set HUB_REDIS_URL to a real redis:// URL; or say --alone if this is the only hub."
+        )
+
+
+@contextlib.contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    """Holds what only one program may use: a data directory with an embedded Redis, a database that is a file."""
+    with contextlib.ExitStack() as locks:
+        if settings.is_redis_embedded:
+            settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            locks.enter_context(_lock(settings.data_dir / "hub.lock", settings.data_dir))
+        database = make_url(settings.database_url).database
+        if settings.is_database_file and database and database != ":memory:":
+            Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            locks.enter_context(_lock(Path(f"{database}.lock"), Path(database)))
+        yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path, what: Path) -> Iterator[None]:
+    """The operating system gives it back when the process ends, however it ends."""
+    if os.name == "nt":
+        yield  # no flock there; the family check finds a second hub
+        return
+    import fcntl
+
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NotServable(
+                f"another hub uses {what}: end it first, or give this one a HUB_DATA_DIR of its own "
+                "(two hubs that are to work together need a server database and one Redis)."
+            ) from None
+        yield
 
 
 def _share_metrics(settings: Settings, port: int) -> None:
@@ -59,19 +126,64 @@ def _share_metrics(settings: Settings, port: int) -> None:
 def _end_quietly() -> None:
     """uvicorn raises the signal again after its clean end; by then there is nothing left to kill."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
 
 
 def _prepare_database(settings: Settings) -> None:
-    if settings.database_url.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.is_database_file:
         migrate(settings.database_url)
     elif not is_current(settings.database_url):
         raise NotServable("the database's schema is not up to date: run `hub migrate` first")
 
 
-def _config(app: Any, host: str, port: int) -> uvicorn.Config:
-    return uvicorn.Config(app, **uvicorn_options(host, port))
+async def _look_at_stores(settings: Settings) -> None:
+    """Refuses a Redis that is too old, and a database whose other hubs use another Redis. Stores that are out of reach
+    are waited for later."""
+    if settings.is_redis_embedded and settings.is_database_file:
+        return await _forget_dead(settings)
+    client, store = connect(settings.redis_url), Store(settings.database_url)
+    try:
+        await _refuse_old(client)
+        await _refuse_split(store, await identity(client))
+    except Unavailable as error:
+        log.warning("a store is out of reach at the start", error=str(error))
+    finally:
+        await client.aclose()
+        await store.close()
+    return None
+
+
+async def _forget_dead(settings: Settings) -> None:
+    """The database's lock is ours: whoever is still listed as alive was killed a moment ago."""
+    store = Store(settings.database_url)
+    try:
+        await store.installation.forget_everyone()
+    finally:
+        await store.close()
+
+
+async def _refuse_old(client: Any) -> None:
+    found = await version(client)
+    if found < OLDEST_REDIS:
+        raise NotServable(
+            f"Redis is version {found[0]}.{found[1]}: the hub takes {OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer, "
+            "or Valkey, since older ones do not count the stream's entries."
+        )
+
+
+async def _refuse_split(store: Store, server: str) -> None:
+    """Waits for as long as a hub that was killed a moment ago still counts as alive."""
+    for _ in range(ALIVE_S + 1):
+        elsewhere = [peer for peer in await store.installation.others("") if peer.redis not in (server, None)]
+        if not elsewhere:
+            return
+        await asyncio.sleep(1)
+    names = ", ".join(peer.name for peer in elsewhere)
+    raise NotServable(
+        f"another hub on this database uses another Redis (hub process {names}): each order would be handed out twice. "
+        f"{COMPARE[0].upper()}{COMPARE[1:]}."
+    )
 
 
 def uvicorn_options(host: str, port: int) -> dict[str, Any]:

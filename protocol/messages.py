@@ -28,6 +28,8 @@ INCREMENT_SECONDS: Final[dict[Increment, int]] = {
 }
 
 LONGEST_WINDOW_S: Final = 86_400
+SILENT_HEARTBEATS: Final = 2
+"""So many intervals without a word end a connection, from either side (4006)."""
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]

@@ -70,3 +70,28 @@ CREATE INDEX ix_order_assignments_assigned_at ON order_assignments (assigned_at)
 
 INSERT INTO alembic_version (version_num) VALUES ('0001');
 
+-- Running upgrade 0001 -> 0002
+
+CREATE TABLE hub_state (
+    name VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    value VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    CONSTRAINT pk_hub_state PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE TABLE hub_processes (
+    name VARCHAR(80) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    redis VARCHAR(120) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, 
+    seen_at DATETIME(6) NOT NULL, 
+    CONSTRAINT pk_hub_processes PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE TABLE account_changes (
+    id BIGINT NOT NULL AUTO_INCREMENT, 
+    user_id BIGINT NOT NULL, 
+    CONSTRAINT pk_account_changes PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+INSERT INTO hub_state (name, value) VALUES ('hub_id', UUID());
+
+UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';
+

@@ -6,7 +6,7 @@ from hub.access.auth import Auth, Principal
 from hub.clock import now_ms
 from hub.errors import Refusal
 from hub.model.records import Role
-from hub.sessions.account_changes import Notices
+from hub.sessions.account_changes import AccountChanges
 from hub.store import Store
 
 log = structlog.get_logger(__name__)
@@ -15,10 +15,10 @@ log = structlog.get_logger(__name__)
 class Administration:
     """Account changes. `actor` is who asks; it has been checked to be an admin."""
 
-    def __init__(self, *, store: Store, auth: Auth, notices: Notices) -> None:
+    def __init__(self, *, store: Store, auth: Auth, changes: AccountChanges) -> None:
         self._store = store
         self._auth = auth
-        self._notices = notices
+        self._changes = changes
 
     async def create_user(
         self, actor: Principal, username: str, password: str, role: Role, expire_ms: int | None
@@ -54,7 +54,7 @@ class Administration:
         if not found:
             raise Refusal("not_found", f"there is no user {user_id}")
         log.info(what, actor=_name(actor), user_id=user_id, **facts)
-        await self._notices.user_changed(user_id)
+        await self._changes.user_changed(user_id)
 
 
 def _name(actor: Principal) -> str:

@@ -12,20 +12,16 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import URL, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.clock import now_ms
-from hub.cluster.redis import connect, guarded
+from hub.cluster.redis import OLDEST_REDIS, connect, guarded
 from hub.config import SECRET_BYTES, Settings
 from hub.errors import Unavailable
 from hub.language import _
-from hub.store.database import Database
+from hub.store.database import Connection, Database
 from hub.store.migrations import head, revision
 
 CLOCK_TOLERANCE_MS: Final = 1_000
-OLDEST_REDIS: Final = 5
-"""The first Redis with streams."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -63,10 +59,8 @@ async def database_checks(database_url: str) -> list[Check]:
                 await _schema_check(connection),
                 await _database_clock_check(connection),
             ]
-    except (Unavailable, DBAPIError) as error:
-        return [
-            Check(name, False, f"{database.name}: {_first_line(error)}", _("Is it running? Check HUB_DATABASE_URL."))
-        ]
+    except Unavailable as error:
+        return [Check(name, False, f"{database.name}: {error.why}", _("Is it running? Check HUB_DATABASE_URL."))]
     finally:
         await database.close()
 
@@ -75,7 +69,7 @@ def _is_not_made(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
-async def _schema_check(connection: AsyncConnection) -> Check:
+async def _schema_check(connection: Connection) -> Check:
     name = _("schema")
     found = await connection.run_sync(revision)
     if found is None:
@@ -86,7 +80,7 @@ async def _schema_check(connection: AsyncConnection) -> Check:
     return Check(name, True, _("is at revision {found}").format(found=found))
 
 
-async def _database_clock_check(connection: AsyncConnection) -> Check:
+async def _database_clock_check(connection: Connection) -> Check:
     name = _("database clock")
     if connection.dialect.name == "sqlite":
         return Check(name, True, _("is this machine's own"))
@@ -118,7 +112,7 @@ async def redis_checks(settings: Settings) -> list[Check]:
             before = now_ms()
             seconds, micros = await client.time()
     except Unavailable as error:
-        return [Check("Redis", False, _first_line(error), _("Is it running? Check HUB_REDIS_URL."))]
+        return [Check("Redis", False, error.why, _("Is it running? Check HUB_REDIS_URL."))]
     finally:
         await client.aclose()
     theirs = int(seconds) * 1_000 + int(micros) // 1_000
@@ -130,12 +124,11 @@ async def redis_checks(settings: Settings) -> list[Check]:
 
 
 def _version_check(version: str) -> Check:
-    is_ok = int(version.partition(".")[0]) >= OLDEST_REDIS
-    advice = (
-        ""
-        if is_ok
-        else _("Update it: the hub needs streams, which came with Redis {oldest}.").format(oldest=OLDEST_REDIS)
-    )
+    """Valkey says in `redis_version` which Redis it is compatible with."""
+    major, minor = (int(part) for part in version.split(".")[:2])
+    oldest = f"{OLDEST_REDIS[0]}.{OLDEST_REDIS[1]}"
+    is_ok = (major, minor) >= OLDEST_REDIS
+    advice = "" if is_ok else _("Update it: the hub takes Redis {oldest} or newer, or Valkey.").format(oldest=oldest)
     return Check("Redis", is_ok, _("version {version} answers").format(version=version), advice)
 
 
@@ -183,8 +176,3 @@ def mode_check(path: Path) -> Check:
 
 def _make_it() -> str:
     return _("Run `hub migrate`.")
-
-
-def _first_line(error: Exception) -> str:
-    origin = getattr(error, "orig", None) or error
-    return (str(origin).splitlines() or [type(origin).__name__])[0]

@@ -24,6 +24,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help=_("Address to listen at; HUB_HOST, or 127.0.0.1."))] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help=_("Port to listen at; HUB_PORT, or 8000."))] = None,
     workers: Annotated[int, typer.Option(min=1, help=_("Processes on the one port; over 1 takes a Redis."))] = 1,
+    alone: Annotated[
+        bool, typer.Option("--alone", help=_("This is the only hub of its database, so the embedded Redis will do."))
+    ] = False,
 ) -> None:
     settings = server_settings()
     from hub.errors import Unavailable
@@ -36,6 +39,7 @@ def serve(
             host=settings.host if host is None else host,
             port=settings.port if port is None else port,
             workers=workers,
+            alone=alone,
         )
     except NotServable as error:
         raise Refused(str(error)) from None

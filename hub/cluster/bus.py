@@ -1,11 +1,12 @@
 """The stream that tells every hub process what happened: a doorbell, not the truth.
 
-An event carries an id, the database has the facts. The invariant: a process that may have missed an event
-knows it (`is_in_doubt`), and asks the database until it is sure again.
+An event says what to look at, and enough of it for a process that reaches only Redis. The invariant: a process that may
+have missed an event says so (`on_doubt`), and a stream that looks healthy but delivers nothing is found out: each
+process has to read back the beat that it appended.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -13,13 +14,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from hub.cluster.redis import EVENTS, guarded
-from hub.errors import Unavailable
+from hub.cluster.redis import EVENTS, PROBE_TIMEOUT_S, guarded, unavailable
+from hub.model.records import Account
 
 KEPT_EVENTS: Final = 10_000
 BLOCK_MS: Final = 1_000
 AT_ONCE: Final = 500
-_RETRY_S: Final = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +38,12 @@ class OrderCancelled(_Event, frozen=True, tag="cancel"):
 
 
 class UserChanged(_Event, frozen=True, tag="user"):
-    """Status, expiry, password or session of a user is not what it was."""
+    """Status, expiry, password or session of a user is not what it was. `change_id` orders the changes of one user;
+    0 from a process of before 0.2, which sends no account. `account` is None where the user is gone."""
 
     user_id: int
+    change_id: int = 0
+    account: Account | None = None
 
 
 class Joined(_Event, frozen=True, tag="joined"):
@@ -50,7 +53,7 @@ class Joined(_Event, frozen=True, tag="joined"):
     user_ids: list[int]
 
 
-class RollCall(_Event, frozen=True, tag="roll_call"):
+class SurveyAsked(_Event, frozen=True, tag="roll_call"):
     """Every process writes who is connected to it under this request's key."""
 
     request: str
@@ -62,23 +65,32 @@ class Started(_Event, frozen=True, tag="started"):
     process: str
 
 
-Event = OrderPublished | OrderCancelled | UserChanged | Joined | RollCall | Started
+class Beat(_Event, frozen=True, tag="beat"):
+    """A process appended this to see whether it reads it back."""
+
+    process: str
+
+
+Event = OrderPublished | OrderCancelled | UserChanged | Joined | SurveyAsked | Started | Beat
 EventId = tuple[int, int]
-Handler = Callable[[Event, EventId], Awaitable[None]]
+Handler = Callable[[Event, EventId], None]
 
 _decoder: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 
 
 class Bus:
-    """One process's end of the stream. `reader` must have a longer patience than BLOCK_MS."""
+    """One process's end of the stream. `reader` must have a longer time-out than BLOCK_MS. `on_doubt(why)` is called
+    when events may have been missed."""
 
-    def __init__(self, redis: Redis, reader: Redis) -> None:
+    def __init__(self, redis: Redis, reader: Redis, process: str, on_doubt: Callable[[str], None]) -> None:
         self._redis = redis
         self._reader = reader
+        self._process = process
+        self._on_doubt = on_doubt
         self._seen: EventId = (0, 0)
         self._read = 0
         self._added_before = 0
-        self.is_in_doubt = True
+        self._has_read = asyncio.Event()
 
     async def announce(self, event: Event) -> EventId:
         """Appends the event; its id orders it among all. Raises Unavailable."""
@@ -94,20 +106,32 @@ class Bus:
         self._added_before = self._read
 
     async def read_forever(self, handle: Handler) -> None:
-        """Hands every event to `handle`, in order; outlives Redis."""
-        while True:
-            try:
+        """Hands every event to `handle`, in order. Raises Unavailable; called again, goes on behind what was read."""
+        try:
+            while True:
                 await self._read_once(handle)
-            except Unavailable as error:
-                if not self.is_in_doubt:
-                    log.warning("stream out of reach", error=str(error))
-                self.is_in_doubt = True
-                await asyncio.sleep(_RETRY_S)
+        except Exception as error:
+            self._on_doubt(f"the stream was not read ({type(error).__name__})")
+            raise
 
-    async def find_gap(self) -> bool:
-        """Whether events were made that this process did not read: trimmed, or gone with Redis's data.
+    async def probe(self) -> None:
+        """Appends a beat and waits until this process has read it back; connects anew when it does not. Asked for every
+        second. Raises Unavailable: a Redis that was failed over, is full or read-only can look healthy and deliver
+        nothing."""
+        beat = await self.announce(Beat(self._process))
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                while self._seen < beat:
+                    self._has_read.clear()
+                    await self._has_read.wait()
+        except TimeoutError:
+            await self._connect_anew()
+            raise unavailable("a beat was appended to the stream and not read back") from None
 
-        Asked once a second. The stream counts all that were ever added to it; what had been added by the last call
+    async def find_gap(self) -> None:
+        """Notices events that were made and that this process did not read: trimmed, or gone with Redis's data.
+
+        Asked for every second. The stream counts all that were ever added to it; what had been added by the last call
         and is not read by this one will not come. Raises Unavailable.
         """
         last, added = await self._position()
@@ -118,7 +142,14 @@ class Bus:
             # The stream began anew under a clock behind the old one: its next ids would stay below what we wait for.
             is_gap, self._seen = True, last
         self._added_before = added
-        return is_gap
+        if is_gap:
+            log.warning("events were missed: asking the database")
+            self._on_doubt("events were missed")
+
+    async def _connect_anew(self) -> None:
+        self._on_doubt("the stream delivered nothing")
+        with guarded():
+            await self._reader.connection_pool.disconnect()
 
     async def _read_once(self, handle: Handler) -> None:
         with guarded():
@@ -127,9 +158,10 @@ class Bus:
             for entry_id, fields in entries:
                 self._seen = _event_id(entry_id)
                 self._read += 1
+                self._has_read.set()
                 event = self._event(fields)
-                if event is not None:
-                    await handle(event, self._seen)
+                if event is not None and not isinstance(event, Beat):
+                    handle(event, self._seen)
 
     def _event(self, fields: dict[bytes, bytes]) -> Event | None:
         """None for what this version does not know: a newer process may run beside it, and nothing in the stream may
@@ -138,7 +170,7 @@ class Bus:
             return _decoder.decode(fields[b"event"])
         except (msgspec.MsgspecError, KeyError) as error:
             log.warning("an event is not understood", error=str(error))
-            self.is_in_doubt = True
+            self._on_doubt("an event was not understood")
             return None
 
     async def _position(self) -> tuple[EventId, int]:
@@ -150,7 +182,7 @@ class Bus:
                 if "no such key" in str(error):
                     return (0, 0), 0
                 raise
-        return _event_id(info["last-generated-id"]), int(info["entries-added"])
+            return _event_id(info["last-generated-id"]), int(info["entries-added"])
 
 
 def _event_id(written: bytes | str) -> EventId:

@@ -1,13 +1,21 @@
 -- Claims one order for a chunk of users, each for one device, in one step.
--- KEYS[1]  the mark that says every claim of an order in window is in this Redis
+-- KEYS[1]  the mark of the server whose claims are complete: every claim of an order in window is in it
 -- ARGV[1]  what the claims' keys start with     ARGV[2]  seconds that a claim is kept
 -- ARGV[3]  user ids, joined by commas           ARGV[4]  their devices, joined by commas
+-- ARGV[5]  the identity of the server that the caller's family of processes has agreed on
 -- Returns a character a user: 1 claimed now, 2 this device had it already, 0 another device has it.
--- Without the mark Redis has lost its data: nothing is claimed until the claims are back.
-if redis.call('EXISTS', KEYS[1]) == 0 then
+-- Another server than that, or a mark that is missing or another server's (restarted from a snapshot, failed over,
+-- promoted): claims may be missing here, so nothing is claimed until they are restored from the rows.
+local call, find, sub = redis.call, string.find, string.sub
+local me = ARGV[5]
+if sub(me, 1, 9) ~= 'embedded-' then
+  me = string.match(call('INFO', 'server'), 'run_id:(%w+)')
+    .. ':' .. string.match(call('INFO', 'replication'), 'master_replid:(%w+)')
+end
+-- pcall: a key that somebody gave another type is no mark, and no claim of this device.
+if me ~= ARGV[5] or redis.pcall('GET', KEYS[1]) ~= me then
   return redis.error_reply('INCOMPLETE claims have to be restored first')
 end
-local call, find, sub = redis.call, string.find, string.sub
 local prefix, seconds, users, devices = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local flags, user, device_at, n = {}, 1, 1, 0
 -- Cut by hand: string.gmatch takes a seventh more of Redis's time, and Redis's time is what an order waits for.
@@ -18,7 +26,7 @@ while user <= #users do
   n = n + 1
   if call('SET', key, device, 'NX', 'EX', seconds) then
     flags[n] = '1'
-  elseif call('GET', key) == device then
+  elseif redis.pcall('GET', key) == device then
     flags[n] = '2'
   else
     flags[n] = '0'

@@ -1,10 +1,23 @@
-"""Orders as the doorbell's companions: `order:cache:{id}` saves each process a query, and may be absent."""
+"""Orders as the doorbell's companions: `order:cache:{id}` saves each process a query, and may be absent.
+
+The invariant: it never says what has become of an order. A cancelled one leaves a tombstone that no later `put`
+replaces, so that a process slow to announce an order cannot bring it back.
+"""
+
+from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
 
 from hub.cluster.redis import guarded, order_cache_key
 from hub.model.records import OrderRow
+from protocol.messages import LONGEST_WINDOW_S
+
+TOMBSTONE: Final = b"cancelled"
+
+
+class Cancelled(Exception):
+    """The order was cancelled: it is not handed out, whatever else is heard of it."""
 
 
 class OrderCache:
@@ -14,15 +27,23 @@ class OrderCache:
         self._redis = redis
 
     async def put(self, row: OrderRow) -> None:
+        """Keeps the order, unless something is there. Raises Unavailable."""
+        value = msgspec.json.encode(row)
         with guarded():
-            await self._redis.set(order_cache_key(row.order.id), msgspec.json.encode(row), ex=row.order.valid_duration)
+            await self._redis.set(order_cache_key(row.order.id), value, ex=row.order.valid_duration, nx=True)
 
     async def get(self, order_id: int) -> OrderRow | None:
-        """Raises Unavailable."""
+        """None when it is not there, or not to be read. Raises Unavailable, Cancelled."""
         with guarded():
             value = await self._redis.get(order_cache_key(order_id))
-        return msgspec.json.decode(value, type=OrderRow) if value is not None else None
+        if value == TOMBSTONE:
+            raise Cancelled
+        try:
+            return msgspec.json.decode(value, type=OrderRow) if value is not None else None
+        except msgspec.MsgspecError:
+            return None
 
-    async def drop(self, order_id: int) -> None:
+    async def bury(self, order_id: int) -> None:
+        """Leaves a tombstone for as long as a window can last. Raises Unavailable."""
         with guarded():
-            await self._redis.delete(order_cache_key(order_id))
+            await self._redis.set(order_cache_key(order_id), TOMBSTONE, ex=LONGEST_WINDOW_S)

@@ -1,7 +1,6 @@
-"""The hub processes that live on this Redis: each says so once a second.
+"""The hub processes that live on this Redis: each says so once a second, by Redis's own clock.
 
-An adapter for the caretaker and the roll call. A process's name begins with its family's: the workers of one
-`hub serve` are a family, and end together.
+A process's name begins with its group's: the workers of one `hub serve` are a group, and end together.
 """
 
 import os
@@ -10,17 +9,16 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from hub.clock import now_ms
 from hub.cluster.redis import PROCESSES, guarded
 
-FAMILY: Final = "HUB_PROCESS_FAMILY"
+GROUP: Final = "HUB_PROCESS_FAMILY"
 ALIVE_S: Final = 3
 FORGOTTEN_S: Final = 60
 
 
-def found_family() -> None:
-    """Before workers are started: they inherit it."""
-    os.environ[FAMILY] = secrets.token_hex(4)
+def start_worker_group() -> None:
+    """Gives the workers that are started from now on one group."""
+    os.environ[GROUP] = secrets.token_hex(4)
 
 
 class Peers:
@@ -28,12 +26,12 @@ class Peers:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._family = os.environ.get(FAMILY) or secrets.token_hex(4)
-        self.name = f"{self._family}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._group = os.environ.get(GROUP) or secrets.token_hex(4)
+        self.name = f"{self._group}-{os.getpid()}-{secrets.token_hex(4)}"
 
     async def say_alive(self) -> None:
         """Raises Unavailable."""
-        now_s = now_ms() / 1_000
+        now_s = await self._now_s()
         with guarded():
             await self._redis.zadd(PROCESSES, {self.name: now_s})
             await self._redis.zremrangebyscore(PROCESSES, 0, now_s - FORGOTTEN_S)
@@ -45,16 +43,22 @@ class Peers:
 
     async def alive(self) -> list[str]:
         """The names of those that were heard of lately, this one among them. Raises Unavailable."""
+        now_s = await self._now_s()
         with guarded():
             names: list[bytes] = await self._redis.zrange(  # type: ignore[assignment]
-                PROCESSES, now_ms() / 1_000 - ALIVE_S, "+inf", byscore=True
+                PROCESSES, now_s - ALIVE_S, "+inf", byscore=True
             )
         return [name.decode() for name in names]
 
     async def has_others(self) -> bool:
-        """Whether somebody is there for the agents while this family restarts. Raises Unavailable."""
+        """Whether somebody is there for the agents while this group restarts. Raises Unavailable."""
         return any(self.is_other(name) for name in await self.alive())
 
     def is_other(self, name: str) -> bool:
-        """Whether the process of this name is of another family."""
-        return not name.startswith(f"{self._family}-")
+        """Whether the process of this name is of another group."""
+        return not name.startswith(f"{self._group}-")
+
+    async def _now_s(self) -> float:
+        with guarded():
+            seconds, microseconds = await self._redis.time()
+        return int(seconds) + int(microseconds) / 1_000_000

@@ -1,17 +1,17 @@
 """The connection to Redis, embedded or real, and the names of all keys.
 
-Adapters import it. The invariant: what the client raises because Redis is out of reach leaves as `Unavailable`.
+The invariant: whatever the client raises leaves as `Unavailable`, except an answer that was asked for and a command
+that is wrong whoever gets it, which is a bug of ours.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AuthenticationError, BusyLoadingError, ReadOnlyError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeout
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from hub.config import EMBEDDED_REDIS
@@ -21,9 +21,24 @@ from hub.runtime import metrics
 EVENTS: Final = "hub:events"
 CLAIMS_COMPLETE: Final = "hub:claims:complete"
 PROCESSES: Final = "hub:processes"
-PATIENCE_S: Final = 3.0
+TIMEOUT_S: Final = 3.0
+PROBE_TIMEOUT_S: Final = 2.0
 CONNECTIONS: Final = 50
 EMBEDDED_CONNECTIONS: Final = 10_000
+
+EMBEDDED_IDENTITY: Final = "embedded-"
+"""How the identity of a Redis inside a process begins; `claim.lua` knows it too."""
+OLDEST_REDIS: Final = (7, 0)
+"""The stream counts its entries (`entries-added`) since then, by which a gap is found. Valkey forked from 7.2."""
+
+_WRONG_COMMANDS: Final = (
+    "ERR wrong number of arguments",
+    "ERR syntax error",
+    "ERR value is not",
+    "ERR Error compiling script",
+    "ERR user_script",
+)
+"""How Redis begins its answer to a command that can never succeed."""
 
 
 def claim_prefix(order_id: int) -> str:
@@ -47,11 +62,11 @@ def order_cache_key(order_id: int) -> str:
     return f"order:cache:{order_id}"
 
 
-def roll_call_key(request: str) -> str:
+def survey_key(request: str) -> str:
     return f"hub:roll_call:{request}"
 
 
-def connect(url: str, patience_s: float = PATIENCE_S) -> Redis:
+def connect(url: str, timeout_s: float = TIMEOUT_S) -> Redis:
     """A client of its own pool. `embedded://` is a Redis inside this process, with nothing on disk."""
     if url == EMBEDDED_REDIS:
         import fakeredis  # a fifth of a second that a hub on a real Redis need not wait
@@ -61,9 +76,9 @@ def connect(url: str, patience_s: float = PATIENCE_S) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
-        timeout=patience_s,
-        socket_timeout=patience_s,
-        socket_connect_timeout=PATIENCE_S,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=TIMEOUT_S,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
         protocol=2,
@@ -71,22 +86,51 @@ def connect(url: str, patience_s: float = PATIENCE_S) -> Redis:
     return Redis.from_pool(pool)
 
 
+async def identity(client: Redis) -> str:
+    """Which server this is: its run id and its replication id, as `claim.lua` compares them. A restart, a failover and
+    a promotion each change one of the two. Raises Unavailable."""
+    if is_embedded(client):
+        return f"{EMBEDDED_IDENTITY}{os.getpid()}-{id(client.connection_pool):x}"
+    with guarded():
+        server, replication = await client.info("server"), await client.info("replication")
+    return f"{server.get('run_id')}:{replication.get('master_replid')}"
+
+
+async def version(client: Redis) -> tuple[int, int]:
+    """Major and minor version, as Redis counts: Valkey says in `redis_version` which Redis it is compatible with.
+    Raises Unavailable."""
+    if is_embedded(client):
+        return OLDEST_REDIS
+    with guarded():
+        facts = await client.info("server")
+    major, minor = str(facts["redis_version"]).split(".")[:2]
+    return int(major), int(minor)
+
+
+def is_embedded(client: Redis) -> bool:
+    """Whether this Redis lives inside this process."""
+    return type(client).__module__.startswith("fakeredis")
+
+
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Turns *out of reach* into `Unavailable`; a wrong command stays what it is, a bug of ours."""
+    """Around calls of the client, and nothing of ours. Raises Unavailable; a wrong command stays what it is."""
     try:
         yield
-    except (RedisConnectionError, RedisTimeout, BusyLoadingError, ReadOnlyError, AuthenticationError, OSError) as error:
-        raise _unavailable(error) from error
     except ResponseError as error:
-        if str(error).startswith(("OOM", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH")):
-            raise _unavailable(error) from error
-        raise
+        if str(error).startswith(_WRONG_COMMANDS):
+            raise
+        raise unavailable(error) from error
+    except Exception as error:
+        raise unavailable(error) from error
 
 
-def _unavailable(why: object) -> Unavailable:
+def unavailable(why: object) -> Unavailable:
+    """Counted: Redis did not do what it was asked."""
     metrics.UNAVAILABLE.labels("redis").inc()
-    return Unavailable("Redis", why)
+    return Unavailable("Redis", _words(why))
 
 
-__all__ = ["Redis", "RedisError", "connect", "guarded"]
+def _words(why: object) -> str:
+    lines = str(why).splitlines()
+    return lines[0][:300] if lines else type(why).__name__

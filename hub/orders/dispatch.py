@@ -6,24 +6,29 @@ yet will not be. Shells (socket, routes) call it; the decisions stand in `hub.mo
 """
 
 import asyncio
+import secrets
+import time
+from functools import partial
 from typing import Final
 
+import msgspec
 import structlog
 
 from hub.clock import now_ms
-from hub.cluster.bus import Bus, EventId, Joined, OrderCancelled, OrderPublished
+from hub.cluster.announcements import Announcements
+from hub.cluster.bus import Bus, OrderCancelled, OrderPublished
 from hub.cluster.claims import Claims
-from hub.cluster.order_cache import OrderCache
-from hub.errors import Unavailable
+from hub.cluster.order_cache import Cancelled, OrderCache
+from hub.errors import InDoubt, Unavailable
 from hub.model.delivery import LONGEST_LIFE_MS, Reported
-from hub.model.records import Draft, OrderRow
+from hub.model.records import CANCELLED, Draft, OrderRow
 from hub.orders.fanout import FanOut
 from hub.orders.ledger import Ledger, Verdict
-from hub.orders.live import LiveOrder, LiveOrders
-from hub.runtime import memory, metrics
+from hub.orders.live import CANCELLED_BY_ADMIN, LiveOrder, LiveOrders
+from hub.runtime import metrics
 from hub.runtime.background import Background
-from hub.sessions.recheck import Recheck
-from hub.sessions.registry import CHUNK, Group, Registry, Session
+from hub.sessions.arrivals import Arrivals
+from hub.sessions.registry import CHUNK, ClaimBatch, Registry, Session
 from hub.store import Store
 from protocol import closes
 from protocol.closes import Close
@@ -41,12 +46,12 @@ from protocol.messages import (
     Welcome,
 )
 
-DOORBELL_S: Final = 1.0
-GATHER_S: Final = 0.005
-CROWD: Final = 4
-CROWD_GATHER_S: Final = 0.05
-"""How long arrivals are gathered, longer once a crowd comes: it then costs one announcement and one claim script an
-order for fifty, not for five."""
+FRESH_MS: Final = 300
+"""An order's copy in the cache is gone by while it is younger."""
+SETTLE_DOUBT_S: Final = 5.0
+"""How long a publisher waits for the database to say whether a broken COMMIT stands."""
+OWN_KEY: Final = "hub-"
+_RETRY_S: Final = 0.2
 
 _ERRORS: Final[dict[Verdict, Error]] = {
     "not_owner": Error("NOT_YOURS", "the order is not this device's"),
@@ -70,9 +75,9 @@ class Dispatch:
         registry: Registry,
         live: LiveOrders,
         ledger: Ledger,
-        recheck: Recheck,
+        arrivals: Arrivals,
+        announcements: Announcements,
         background: Background,
-        process: str,
         heartbeat_s: int,
     ) -> None:
         self._store = store
@@ -83,54 +88,105 @@ class Dispatch:
         self._registry = registry
         self._live = live
         self._ledger = ledger
-        self._rechecking = recheck
+        self._arrivals = arrivals
+        self._announcements = announcements
         self._background = background
-        self._process = process
         self._heartbeat_s = heartbeat_s
-        self._joined: list[Session] = []
-        self._someone_joined = asyncio.Event()
 
     # publish
 
     async def publish(self, draft: Draft) -> OrderRow:
-        """Stores the order and rings the doorbell. Committed when it returns; raises Unavailable, Refusal."""
-        row, is_new = await self._store.orders.publish(draft, now_ms())
+        """Stores the order and rings the doorbell. Committed when it returns; raises InDoubt, Unavailable, Refusal.
+
+        A draft without an idempotency key gets one of the hub's own, by which a COMMIT that broke is settled.
+        """
+        if draft.idempotency_key is None:
+            draft = msgspec.structs.replace(draft, idempotency_key=f"{OWN_KEY}{secrets.token_hex(16)}")
+        row, is_new = await self._store_once(draft)
         if is_new:
             metrics.ORDERS.inc()
-            log.info("order published", order_id=row.order.id, symbol=row.order.symbol_name)
-            self.learn(row)
-            await self._ring(row)
+            self.track(row)
+            await self._announcements.tell(
+                f"order {row.order.id}", partial(self._ring, row), until_ms=row.order.expires_ms
+            )
         return row
 
-    async def _ring(self, row: OrderRow) -> None:
-        """Tells the other processes. A doorbell that fails costs them a second: they ask the database anyway."""
-        try:
-            async with asyncio.timeout(DOORBELL_S):
-                await self._cache.put(row)
-                await self._bus.announce(OrderPublished(row.order.id))
-        except (Unavailable, TimeoutError) as error:
-            log.warning("doorbell out of order", order_id=row.order.id, error=str(error))
+    async def _store_once(self, draft: Draft) -> tuple[OrderRow, bool]:
+        """Stores the order once, and whether this call did. After a broken COMMIT the same key is tried again: it finds
+        what stands, or waits for the first try to end and stores it."""
+        doubt: InDoubt | None = None
+        until = time.monotonic() + SETTLE_DOUBT_S
+        while True:
+            try:
+                row, is_new = await self._store.orders.publish(draft, now_ms())
+            except InDoubt as error:
+                doubt = error
+            except Unavailable:
+                if doubt is None:
+                    raise
+            else:
+                return row, is_new or doubt is not None
+            if time.monotonic() > until:
+                raise doubt
+            await asyncio.sleep(_RETRY_S)
 
-    def learn(self, row: OrderRow) -> None:
-        """An order that this process may not know yet: fans it out if so."""
-        live = self._live.learn(row)
+    async def _ring(self, row: OrderRow) -> None:
+        await self._cache.put(row)
+        await self._bus.announce(OrderPublished(row.order.id))
+
+    def track(self, row: OrderRow) -> None:
+        """Fans an order out that this process did not know yet."""
+        live = self._live.track(row)
         if live is not None:
             self._ledger.know_order(row.order.id)
             if live.may_go_out(now_ms()):
                 self._background.spawn(self.fan_out(live), f"fan-out of order {row.order.id}")
 
-    async def heard_of(self, order_id: int) -> None:
-        """The doorbell rang for this order."""
+    async def on_published(self, order_id: int) -> None:
+        """The doorbell rang for this order. Raises Unavailable."""
         if order_id not in self._live:
-            row = await self._cache.get(order_id) or await self._store.orders.get(order_id)
+            row = await self._find(order_id)
             if row is not None:
-                self.learn(row)
+                self.track(row)
+
+    async def _find(self, order_id: int) -> OrderRow | None:
+        """From the cache while it is fresh, else from the database: a late doorbell may ring for an order that was
+        cancelled meanwhile."""
+        cached: OrderRow | None = None
+        try:
+            cached = await self._cache.get(order_id)
+        except Cancelled:
+            self.on_cancelled(order_id, CANCELLED_BY_ADMIN)
+        except Unavailable:
+            log.info("the order is read from the database", order_id=order_id)
+        if cached is not None and now_ms() - cached.order.created_ms < FRESH_MS:
+            return cached
+        try:
+            return await self._store.orders.get(order_id)
+        except Unavailable:
+            if cached is None:
+                raise
+            return cached
 
     # fan out
 
     async def fan_out(self, live: LiveOrder) -> None:
-        """Hands the order to everyone who is connected here and eligible."""
-        await self._fan_out.deliver(live, self._registry.groups())
+        """Hands the order to everyone who is connected here and eligible; tries again while the window is open."""
+        while live.may_go_out(now_ms()):
+            try:
+                return await self._fan_out.deliver(live, self._registry.batches())
+            except Exception as error:
+                metrics.SERVICE_FAILURES.labels("fan-out").inc()
+                log.error("a fan-out failed and is tried again", order_id=live.order.id, exc_info=error)
+                await asyncio.sleep(_RETRY_S)
+        return None
+
+    async def catch_up(self, sessions: list[Session]) -> None:
+        """Gives those who have just come what they missed: a claim script an order, no query each."""
+        for live in self._live.open(now_ms()):
+            await self._fan_out.deliver(
+                live, [ClaimBatch(sessions[i : i + CHUNK]) for i in range(0, len(sessions), CHUNK)]
+            )
 
     # what agents say
 
@@ -156,10 +212,10 @@ class Dispatch:
         if live is None:
             session.say(_ERRORS["no_such_order"])
         elif live.is_with(session):
-            metrics.ACKS.inc()
             metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
-            if live.sent_ms is not None and session in live.sent:
-                session.latency_ms = at_ms - live.sent_ms
+            sent_ms = live.sent.get(session)
+            if sent_ms is not None:
+                session.latency_ms = at_ms - sent_ms
                 metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
             live.acked.add(session.user_id)
             self._ledger.acked(ack.order_id, session.user_id, session.device_id, _plausible(ack.received_ms, at_ms))
@@ -215,8 +271,7 @@ class Dispatch:
             live = self._live.get(order_id)
             if live is not None and live.cancelled is not None:
                 session.say(Cancel(order_id, live.cancelled))
-        self._joined.append(session)
-        self._someone_joined.set()
+        self._arrivals.add(session)
 
     def _welcome(self, session: Session) -> Welcome:
         return Welcome(
@@ -236,79 +291,39 @@ class Dispatch:
     def leave(self, session: Session) -> None:
         """A connection has ended. What it was sent and did not acknowledge is sent again when its device returns."""
         self._registry.leave(session)
-        for live in self._live:
-            live.sent.discard(session)
-
-    async def catch_up_forever(self) -> None:
-        """Gives those who came within the same moment what they missed: a claim script an order, no query each."""
-        is_crowd = False
-        while True:
-            await self._someone_joined.wait()
-            await asyncio.sleep(CROWD_GATHER_S if is_crowd else GATHER_S)
-            self._someone_joined.clear()
-            is_crowd = len(self._joined) >= CROWD
-            await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        batch, self._joined = self._joined, []
-        await self._recheck(batch)
-        await self.announce_joined(batch)
-        if len(batch) >= memory.STORM:
-            memory.set_aside()
-        for live in self._live.open(now_ms()):
-            await self._fan_out.deliver(live, [Group(batch[i : i + CHUNK]) for i in range(0, len(batch), CHUNK)])
-
-    async def _recheck(self, batch: list[Session]) -> None:
-        """A login may have ended between its handshake and its hello."""
-        try:
-            await self._rechecking.arrivals(batch)
-        except Unavailable as error:
-            self._bus.is_in_doubt = True
-            log.warning("arrivals not rechecked yet", sessions=len(batch), error=str(error))
-
-    async def announce_joined(self, sessions: list[Session]) -> None:
-        """Tells the other processes who is here now, so that they drop older connections of the same users."""
-        try:
-            event_id = await self._bus.announce(Joined(self._process, [session.user_id for session in sessions]))
-        except Unavailable as error:
-            self._bus.is_in_doubt = True
-            log.warning("arrivals not announced yet", sessions=len(sessions), error=str(error))
-            return
-        for session in sessions:
-            session.announced = event_id
-
-    def heard_joined(self, event: Joined, event_id: EventId) -> None:
-        """Another process has newer connections: ours of the same users go."""
-        if event.process == self._process:
-            return
-        for user_id in event.user_ids:
-            session = self._registry.get(user_id)
-            # Not announced yet means that ours is the newer one: its own event will come after this one.
-            if session is not None and session.announced is not None and session.announced < event_id:
-                self._registry.close(session, closes.SESSION_REPLACED)
+        self._live.leave(session)
 
     # cancel
 
     async def cancel(self, order_id: int, reason: str) -> bool:
         """Cancels a live order everywhere; False when it is not live. Raises Unavailable."""
-        if not await self._store.orders.cancel(order_id, now_ms()):
+        if not await self._cancel_once(order_id):
             return False
-        self.heard_cancel(order_id, reason)
-        try:
-            await self._cache.drop(order_id)
-            await self._bus.announce(OrderCancelled(order_id, reason))
-        except Unavailable as error:
-            log.warning("doorbell out of order", order_id=order_id, error=str(error))
+        self.on_cancelled(order_id, reason)
+        await self._announcements.tell(f"cancel of order {order_id}", partial(self._tell_cancelled, order_id, reason))
         return True
 
-    def heard_cancel(self, order_id: int, reason: str) -> None:
-        """Tells everyone here who has it, once."""
-        live = self._live.get(order_id)
-        if live is None or live.cancelled is not None:
+    async def _cancel_once(self, order_id: int) -> bool:
+        """Whether the order was live; after a broken COMMIT, whether it is cancelled now."""
+        try:
+            return await self._store.orders.cancel(order_id, now_ms())
+        except InDoubt:
+            if await self._store.orders.cancel(order_id, now_ms()):
+                return True
+            row = await self._store.orders.get(order_id)
+            return row is not None and row.status == CANCELLED
+
+    async def _tell_cancelled(self, order_id: int, reason: str) -> None:
+        await self._cache.bury(order_id)
+        await self._bus.announce(OrderCancelled(order_id, reason))
+
+    def on_cancelled(self, order_id: int, reason: str) -> None:
+        """Tells everyone here who has it, once; an order that is not known yet is never handed out."""
+        if self._live.cancel(order_id, reason, now_ms()) is None:
             return
-        live.cancelled = reason
+        live = self._live.get(order_id)
         for session in self._registry:
-            if session in live.sent or order_id in session.have:
+            if (live is not None and session in live.sent) or order_id in session.have:
                 session.say(Cancel(order_id, reason))
 
 

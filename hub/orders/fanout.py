@@ -13,15 +13,15 @@ from typing import Final, Literal
 import structlog
 
 from hub.clock import now_ms
-from hub.cluster.claims import NEW, OURS, Claims, Incomplete
+from hub.cluster.claims import NEW, OURS
 from hub.errors import Unavailable
 from hub.model.delivery import handed_out
+from hub.orders.claiming import Claiming
 from hub.orders.ledger import ChunkSent, Ledger
 from hub.orders.live import LiveOrder
-from hub.orders.restoring import Restoring
 from hub.runtime import metrics
 from hub.sessions.outbox import frame_of
-from hub.sessions.registry import Group, Registry, Session
+from hub.sessions.registry import ClaimBatch, Registry, Session
 from hub.sessions.wire import write_all
 from hub.store import Store
 from protocol import closes
@@ -46,34 +46,41 @@ class FanOut:
         self,
         *,
         store: Store,
-        claims: Claims,
+        claiming: Claiming,
         registry: Registry,
         ledger: Ledger,
-        restoring: Restoring,
         mode: Literal["fast", "strict"],
     ) -> None:
         self._store = store
-        self._claims = claims
+        self._claiming = claiming
         self._registry = registry
         self._ledger = ledger
-        self._restoring = restoring
         self._is_strict = mode == "strict"
 
-    async def deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
-        """Claims group by group, the next claims in flight while this group's frames are written."""
+    async def deliver(self, live: LiveOrder, batches: Iterable[ClaimBatch]) -> None:
+        """Claims batch by batch, the next claims in flight while this batch's frames are written."""
+        ahead: deque[tuple[ClaimBatch, asyncio.Task[bytes]]] = deque()
         with self._ledger.held():
-            await self._deliver(live, groups)
+            try:
+                await self._deliver(live, batches, ahead)
+            finally:
+                for _, claiming in ahead:
+                    claiming.cancel()
 
-    async def _deliver(self, live: LiveOrder, groups: Iterable[Group]) -> None:
-        live.sent_ms = sent_ms = now_ms()
-        text = encode(OrderMessage(live.order, sent_ms))
+    async def _deliver(
+        self,
+        live: LiveOrder,
+        batches: Iterable[ClaimBatch],
+        ahead: deque[tuple[ClaimBatch, asyncio.Task[bytes]]],
+    ) -> None:
+        began_ms = now_ms()
+        text = encode(OrderMessage(live.order, began_ms))
         frame = frame_of(text)
-        ahead: deque[tuple[Group, asyncio.Task[bytes]]] = deque()
-        for group in groups:
-            eligible = self._eligible(live, group, sent_ms)
+        for batch in batches:
+            eligible = self._eligible(live, batch, began_ms)
             if eligible.sessions:
                 ahead.append((eligible, asyncio.create_task(self._claim(live, eligible))))
-                # Else it would wait at home while the frames before it are written, and Redis would have nothing to do.
+                # Yield twice, so that the claim is on the wire before the write loop blocks the event loop.
                 for _ in range(_TURNS_TO_LEAVE):
                     await asyncio.sleep(0)
             if len(ahead) >= IN_FLIGHT:
@@ -81,57 +88,55 @@ class FanOut:
         while ahead:
             await self._hand_out(live, *ahead.popleft(), text, frame)
 
-    def _eligible(self, live: LiveOrder, group: Group, at_ms: int) -> Group:
-        """The group itself nearly always; a smaller one where someone runs out, or is not meant."""
-        if live.targets is None and group.ends_ms > at_ms:
-            return group
-        return Group(
-            [session for session in group.sessions if session.ends_ms > at_ms and live.is_meant_for(session.user_id)]
+    def _eligible(self, live: LiveOrder, batch: ClaimBatch, at_ms: int) -> ClaimBatch:
+        """The batch itself nearly always; a smaller one where someone runs out, or is not meant."""
+        if live.targets is None and batch.ends_ms > at_ms:
+            return batch
+        return ClaimBatch(
+            [session for session in batch.sessions if session.ends_ms > at_ms and live.is_meant_for(session.user_id)]
         )
 
-    async def _claim(self, live: LiveOrder, group: Group) -> bytes:
+    async def _claim(self, live: LiveOrder, batch: ClaimBatch) -> bytes:
         """A flag a session; empty when the window ended before Redis answered."""
+        is_waiting = False
         while live.may_go_out(now_ms()):
             try:
                 if not self._ledger.is_full:
-                    return await self._claims.claim(
-                        live.order.id, live.order.valid_duration, group.users, group.devices
-                    )
-            except Incomplete:
-                await self._restoring.restore_claims()
-                continue
+                    return await self._claiming.claim(live.order, batch.users, batch.devices)
             except Unavailable as error:
-                log.warning("claims wait", order_id=live.order.id, error=str(error))
+                if not is_waiting:
+                    log.warning("claims wait", order_id=live.order.id, error=str(error))
+                is_waiting = True
             await asyncio.sleep(_RETRY_S)
         return b""
 
     async def _hand_out(
-        self, live: LiveOrder, group: Group, claiming: asyncio.Task[bytes], text: bytes, frame: bytes
+        self, live: LiveOrder, batch: ClaimBatch, claiming: asyncio.Task[bytes], text: bytes, frame: bytes
     ) -> None:
         """Writes the frame to every session that has the claim, and records it."""
         flags = await claiming
         _count_claims(flags)
-        wanted = await self._wanted(live, group, flags)
+        wanted = await self._wanted(live, batch, flags)
         if self._is_strict and wanted.sessions:
             wanted = await self._commit_first(live, wanted)
         if not wanted.sessions:
             return
         at_ms = now_ms()
-        unsent = self._write(live, wanted, text, frame) if live.may_go_out(at_ms) else _ids(wanted.sessions)
+        unsent = self._write(live, wanted, text, frame, at_ms) if live.may_go_out(at_ms) else _ids(wanted.sessions)
         self._ledger.sent(ChunkSent(live.order.id, at_ms, wanted.sessions, unsent))
         metrics.PUBLISH_TO_SENT.observe((at_ms - live.order.created_ms) / 1_000)
         metrics.SENT.inc(len(wanted.sessions) - len(unsent))
         metrics.UNSENT.inc(len(unsent))
 
-    async def _wanted(self, live: LiveOrder, group: Group, flags: bytes) -> Group:
+    async def _wanted(self, live: LiveOrder, batch: ClaimBatch, flags: bytes) -> ClaimBatch:
         """Who gets the frame: those claimed now, and those whose device has the claim but not the order."""
-        if flags.count(NEW) == len(group.sessions) and live.sent.isdisjoint(group.sessions):
-            return group
-        flagged = [pair for pair in zip(group.sessions, flags, strict=False) if pair[0] not in live.sent]
+        if flags.count(NEW) == len(batch.sessions) and live.sent.keys().isdisjoint(batch.sessions):
+            return batch
+        flagged = [pair for pair in zip(batch.sessions, flags, strict=False) if pair[0] not in live.sent]
         again = {session for session, flag in flagged if flag == OURS and live.order.id not in session.have}
         acked = await self._acked(live, again) if again else set()
         # Asking took a moment: another delivery may have been quicker.
-        return Group(
+        return ClaimBatch(
             [
                 session
                 for session, flag in flagged
@@ -148,30 +153,34 @@ class FanOut:
         except Unavailable:
             return live.acked
 
-    async def _commit_first(self, live: LiveOrder, wanted: Group) -> Group:
+    async def _commit_first(self, live: LiveOrder, wanted: ClaimBatch) -> ClaimBatch:
         """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
         at_ms = now_ms()
         rows = [handed_out(live.order.id, who.user_id, who.device_id, at_ms, was_sent=False) for who in wanted.sessions]
+        is_waiting = False
         while live.may_go_out(now_ms()):
             try:
                 ours = await self._ledger.commit(rows)
             except Unavailable as error:
-                log.warning("rows wait for the database", order_id=live.order.id, error=str(error))
+                if not is_waiting:
+                    log.warning("rows wait for the database", order_id=live.order.id, error=str(error))
+                is_waiting = True
                 await asyncio.sleep(_RETRY_S)
             else:
-                return Group(
+                return ClaimBatch(
                     [
                         session
                         for session in wanted.sessions
                         if (live.order.id, session.user_id, session.device_id) in ours
                     ]
                 )
-        return Group([])
+        return ClaimBatch([])
 
-    def _write(self, live: LiveOrder, wanted: Group, text: bytes, frame: bytes) -> frozenset[int]:
-        """The frame to each; who does not take it is closed, and may come back for it. Returns their user ids."""
+    def _write(self, live: LiveOrder, wanted: ClaimBatch, text: bytes, frame: bytes, at_ms: int) -> frozenset[int]:
+        """Writes the frame to each; who does not take it is closed, and may come back for it. Returns their user
+        ids."""
         slow = [wanted.sessions[place] for place in write_all(wanted.outboxes, text, frame)]
-        live.sent.update(wanted.sessions)
+        live.note_sent(wanted.sessions, at_ms)
         for session in slow:
             self._registry.close(session, closes.SLOW_CONSUMER)
         return _ids(slow)

@@ -1,7 +1,8 @@
 """Deliveries written behind: facts come in without waiting, rows go out in batches.
 
 The one place that every change of a delivery passes. The invariant: a fact leaves memory only when it is
-committed or refused; while the database is away facts wait, merged a row each, and nobody is told `recorded`.
+committed or refused by the database; while it is away, or does not take our statements, facts wait, merged a row each,
+and nobody is told `recorded`.
 """
 
 import asyncio
@@ -12,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 
 from hub.clock import now_ms
-from hub.errors import Unavailable
+from hub.errors import Rejected, Unavailable
 from hub.model.delivery import Acked, Delivery, Lost, Reported, Sent, State, apply, handed_out
 from hub.runtime import metrics
 from hub.store import Store
@@ -119,6 +119,7 @@ class Ledger:
         self._put(chunk, len(chunk.holders))
 
     def acked(self, order_id: int, user_id: int, device_id: str, at_ms: int) -> None:
+        metrics.ACKS.inc()
         self._put(_Fact(order_id, user_id, Acked(device_id, at_ms), None), 1)
 
     def reported(self, order_id: int, user_id: int, event: Reported, answer: Answer) -> None:
@@ -139,15 +140,25 @@ class Ledger:
         """Writes these rows now; returns those that belong to their device. Raises Unavailable."""
         async with self._writing:
             await self._note_assigned({delivery.order_id for delivery in deliveries})
-            return (await self._store.assignments.record(deliveries, confirm=deliveries)).ours
+            try:
+                return (await self._store.assignments.record(deliveries, confirm=deliveries)).ours
+            except Rejected:
+                return (await self._write_one_by_one(deliveries)).ours
 
     async def insert(self, delivery: Delivery) -> bool:
         """Writes this row now, if the user has none of this order. Raises Unavailable."""
         await self._note_assigned({delivery.order_id})
-        return await self._store.assignments.insert(delivery)
+        is_first = await self._store.assignments.insert(delivery)
+        if is_first and delivery.acked_ms is not None:
+            metrics.ACKS.inc()
+        return is_first
+
+    async def close_overdue(self, order_ids: list[int]) -> None:
+        """Ends what is still open of orders past their window. Raises Unavailable."""
+        metrics.OUTCOMES.labels("expired").inc(await self._store.assignments.close_overdue(order_ids))
 
     async def write_forever(self) -> None:
-        """Commits what comes in, in batches; outlives the database."""
+        """Commits what comes in, in batches; waits for the database. Called again, goes on where it was."""
         failures = 0
         while True:
             await self._wake.wait()
@@ -229,11 +240,10 @@ class Ledger:
         began = time.perf_counter()
         try:
             written = await self._store.assignments.record(list(batch.deliveries.values()), confirm)
-        except Unavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - one row that cannot be written must not take the others with it
-            log.warning("a batch is written row by row", rows=len(batch.deliveries), error=type(error).__name__)
-            written = await self._write_one_by_one(batch)
+        except Rejected as error:
+            # One row that the table does not take must not keep the others out.
+            log.warning("a batch is written row by row", rows=len(batch.deliveries), error=str(error))
+            written = await self._write_one_by_one(list(batch.deliveries.values()))
         metrics.FLUSH_ROWS.observe(len(batch.deliveries))
         metrics.FLUSH_SECONDS.observe(time.perf_counter() - began)
         for key, answers in batch.answers.items():
@@ -241,21 +251,18 @@ class Ledger:
             if key in written.ended:
                 metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
 
-    async def _write_one_by_one(self, batch: _Batch) -> Written:
-        """A user or an order was deleted in the meantime, or a row is one that no table takes: the rest is kept."""
+    async def _write_one_by_one(self, deliveries: Sequence[Delivery]) -> Written:
+        """Keeps all but the rows that the table refuses: their user or order was deleted, or a value is none that it
+        takes."""
         ours: set[Key] = set()
         ended: set[Key] = set()
-        for delivery in list(batch.deliveries.values()):
+        for delivery in deliveries:
             try:
                 written = await self._store.assignments.record([delivery], [delivery])
                 ours |= written.ours
                 ended |= written.ended
-            except Unavailable:
-                raise
-            except IntegrityError:
-                log.warning("row without its order or user", order_id=delivery.order_id, user_id=delivery.user_id)
-            except Exception:
-                log.exception("row that cannot be written", order_id=delivery.order_id, user_id=delivery.user_id)
+            except Rejected as error:
+                log.warning("a row is refused", order_id=delivery.order_id, user_id=delivery.user_id, error=str(error))
         return Written(ours, ended)
 
     async def _drop_unknown(self, batch: _Batch) -> None:

@@ -1,14 +1,14 @@
 """The orders that this process knows and that can still matter: in window, or within the hour after it.
 
-The stories read and fill it. The invariant: an order is learned once; who was sent it over which connection
-stands here, so that no connection gets the same order twice.
+The invariants: an order is tracked once; which connection was sent it, and when, stands here, so that no connection
+gets the same order twice; and a cancel that comes before its order is remembered for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub.model.delivery import REPORTING_MS, is_in_window
+from hub.model.delivery import LONGEST_LIFE_MS, REPORTING_MS, is_in_window
 from hub.model.records import CANCELLED, OVER, OrderRow
 from hub.sessions.registry import Session
 from protocol.messages import Order
@@ -19,31 +19,36 @@ CANCELLED_BY_ADMIN: Final = "cancelled by the admin"
 
 @dataclass(slots=True)
 class LiveOrder:
-    """An order, and what this process has done with it.
+    """An order, and what this process has done with it. `sent`: to which session, and when.
 
     `is_over`: another process had seen its window end when this one came to know it, whatever our clock says. The
-    sweeps after it are that process's; should it have died, the caretaker's old sweep does them.
+    sweeps after it are that process's; should it have died, the late sweep does them.
     """
 
     order: Order
     targets: frozenset[int] | None
     cancelled: str | None = None
     is_over: bool = False
-    sent_ms: int | None = None
-    sent: set[Session] = field(default_factory=set)
+    sent: dict[Session, int] = field(default_factory=dict)
     acked: set[int] = field(default_factory=set)
     pulled: set[int] = field(default_factory=set)
     sweeps: int = 0
 
     def may_go_out(self, now_ms: int) -> bool:
+        """Whether it may still be handed out."""
         return self.cancelled is None and not self.is_over and is_in_window(self.order, now_ms)
 
     def is_meant_for(self, user_id: int) -> bool:
+        """Whether the user is among its targets."""
         return self.targets is None or user_id in self.targets
 
     def is_with(self, session: Session) -> bool:
         """Whether the device has it: sent over this connection, or in its journal from an earlier one."""
         return session in self.sent or (self.order.id in session.have and self.is_meant_for(session.user_id))
+
+    def note_sent(self, sessions: Iterable[Session], at_ms: int) -> None:
+        """These connections were given its frame."""
+        self.sent.update(dict.fromkeys(sessions, at_ms))
 
 
 class LiveOrders:
@@ -51,6 +56,7 @@ class LiveOrders:
 
     def __init__(self) -> None:
         self._orders: dict[int, LiveOrder] = {}
+        self._cancelled_before: dict[int, tuple[str, int]] = {}
 
     def __contains__(self, order_id: int) -> bool:
         return order_id in self._orders
@@ -64,14 +70,27 @@ class LiveOrders:
     def get(self, order_id: int) -> LiveOrder | None:
         return self._orders.get(order_id)
 
-    def learn(self, row: OrderRow) -> LiveOrder | None:
-        """The order, if it is new here."""
+    def track(self, row: OrderRow) -> LiveOrder | None:
+        """Takes the order in; None when it is known already."""
         if row.order.id in self._orders:
             return None
         targets = frozenset(row.targets) if row.targets is not None else None
         cancelled = CANCELLED_BY_ADMIN if row.status == CANCELLED else None
+        if row.order.id in self._cancelled_before:
+            cancelled = self._cancelled_before.pop(row.order.id)[0]
         live = LiveOrder(row.order, targets, cancelled, is_over=row.status == OVER)
         self._orders[row.order.id] = live
+        return live
+
+    def cancel(self, order_id: int, reason: str, now_ms: int) -> LiveOrder | None:
+        """Cancels the order, also if it is not known yet; returns it if this call cancelled it."""
+        live = self._orders.get(order_id)
+        if live is None:
+            self._cancelled_before.setdefault(order_id, (reason, now_ms))
+            return None
+        if live.cancelled is not None:
+            return None
+        live.cancelled = reason
         return live
 
     def open(self, now_ms: int) -> list[LiveOrder]:
@@ -82,9 +101,17 @@ class LiveOrders:
         """Those whose window has ended."""
         return [live for live in self._orders.values() if not is_in_window(live.order, now_ms)]
 
+    def leave(self, session: Session) -> None:
+        """The connection is gone: what it was sent and did not acknowledge may be sent to its device again."""
+        for live in self._orders.values():
+            live.sent.pop(session, None)
+
     def drop_old(self, now_ms: int) -> list[int]:
         """Forgets those that no result is taken for any more; returns their ids."""
         old = [order_id for order_id, live in self._orders.items() if live.order.expires_ms + REPORTING_MS <= now_ms]
         for order_id in old:
             del self._orders[order_id]
+        early = [order_id for order_id, (_, at) in self._cancelled_before.items() if at + LONGEST_LIFE_MS <= now_ms]
+        for order_id in early:
+            del self._cancelled_before[order_id]
         return old

@@ -1,20 +1,20 @@
 """The same story for clients that poll: pull is claim and ack in one, record-result is result.
 
-Routes call it. The invariant: a pull uses the very claim that push uses, and its row is committed before the
+The invariant: a pull uses the very claim that push uses, and its row is committed before the
 order is answered, so a user who polls and is pushed to still gets each order once.
 """
 
 from hub.access.auth import Principal
 from hub.clock import now_ms
-from hub.cluster.claims import NEW, OURS, Claims, Incomplete
+from hub.cluster.claims import NEW, OURS
 from hub.errors import Refusal
 from hub.model.delivery import Delivery, Reported, State, takes_reports
 from hub.model.standing import refusal
 from hub.model.tokens import Token
+from hub.orders.claiming import Claiming
 from hub.orders.dispatch import Dispatch
 from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrder, LiveOrders
-from hub.orders.restoring import Restoring
 from hub.runtime import metrics
 from hub.store import Store
 from protocol.closes import Close
@@ -28,17 +28,15 @@ class Polling:
         self,
         *,
         store: Store,
-        claims: Claims,
+        claiming: Claiming,
         live: LiveOrders,
         ledger: Ledger,
-        restoring: Restoring,
         dispatch: Dispatch,
     ) -> None:
         self._store = store
-        self._claims = claims
+        self._claiming = claiming
         self._live = live
         self._ledger = ledger
-        self._restoring = restoring
         self._dispatch = dispatch
 
     async def pull(self, token: Token) -> Order | None:
@@ -112,16 +110,9 @@ class Polling:
         return is_first and live.may_go_out(now_ms())
 
     async def _claim(self, live: LiveOrder, token: Token, device_id: str) -> bool:
-        """Whether the order is this user's polling's. Raises Unavailable."""
-        while True:
-            try:
-                flags = await self._claims.claim(
-                    live.order.id, live.order.valid_duration, str(token.user_id).encode(), device_id.encode()
-                )
-            except Incomplete:
-                await self._restoring.restore_claims()
-            else:
-                return flags[0] in (NEW, OURS)
+        """Claims the order for this user's polling device; True if it holds the claim. Raises Unavailable."""
+        flags = await self._claiming.claim(live.order, str(token.user_id).encode(), device_id.encode())
+        return flags[0] in (NEW, OURS)
 
 
 def polling_device(token: Token) -> str:

@@ -1,15 +1,13 @@
-"""Tasks that nobody awaits: kept alive, their failures logged, ended together.
-
-The invariant: a service that dies of a bug does not die silently; the process ends, so that something restarts it.
-"""
+"""Tasks that nobody awaits and that end by themselves: kept alive, their failures logged, ended together."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Coroutine
 from typing import Any
 
 import structlog
+
+from hub.errors import Unavailable
+from hub.runtime import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -21,16 +19,10 @@ class Background:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        """Something that ends by itself; a failure is logged."""
+        """Begins something that ends by itself; a failure is logged and counted."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-
-    def serve(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Something that runs as long as the process; without it the process must not go on."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._died)
 
     async def stop(self) -> None:
         """Ends all. Cancelled again until they have: `asyncio.wait_for` of Python 3.11, under which redis-py sends,
@@ -43,11 +35,9 @@ class Background:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("task failed", task=task.get_name(), exc_info=error)
-
-    def _died(self, task: asyncio.Task[Any]) -> None:
-        self._ended(task)
-        if not task.cancelled():
-            log.critical("a service ended, so does the process", task=task.get_name())
-            os.kill(os.getpid(), signal.SIGTERM)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            log.warning("a task waits for nothing more", task=task.get_name(), error=str(error))
+        elif error is not None:
+            metrics.SERVICE_FAILURES.labels("task").inc()
+            log.error("a task failed", task=task.get_name(), exc_info=error)

@@ -33,3 +33,21 @@ def collect() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+class Storms:
+    """Looks for the end of a storm: what was set aside with its sessions is sought once nearly all have gone and
+    nothing else is to do; with ten thousand connected it would take a second."""
+
+    def __init__(self) -> None:
+        self._before = 0
+        self._must_collect = False
+
+    def look(self, connections: int, *, is_calm: bool) -> None:
+        """Once a second: how many are connected, and whether no order is open."""
+        if connections - self._before >= STORM:
+            self._must_collect = True
+        elif self._must_collect and connections < STORM and is_calm:
+            collect()
+            self._must_collect = False
+        self._before = connections

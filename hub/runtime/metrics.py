@@ -67,6 +67,9 @@ FLUSH_ROWS: Final = _histogram(
 )
 FLUSH_SECONDS: Final = _histogram("bn_hub_flush_seconds", "Time that one batch took to commit.", _MILLISECONDS)
 UNAVAILABLE: Final = _counter("bn_hub_unavailable_total", "Times that a store was out of reach.", "store")
+SERVICE_FAILURES: Final = _counter(
+    "bn_hub_service_failures_total", "Failures of a service or duty that are the hub's own, not a store's.", "service"
+)
 LOOP_LAG: Final = _histogram(
     "bn_hub_event_loop_lag_seconds", "How much later than asked the event loop woke a task.", _MILLISECONDS
 )

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from starlette.types import Message, Send
 from websockets.frames import Frame, Opcode
 
-CLOSE_PATIENCE_S: Final = 2.0
+CLOSE_TIMEOUT_S: Final = 2.0
 """How long a peer may take to take a close frame; then its connection is dropped."""
 OUTBOX_BYTES: Final = 64 * 1024
 """How much may wait for a peer, beside what the kernel's socket buffers hold."""

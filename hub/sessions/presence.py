@@ -11,13 +11,12 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from hub.cluster.bus import Bus
-from hub.cluster.bus import RollCall as Asked
+from hub.cluster.bus import Bus, SurveyAsked
 from hub.cluster.peers import Peers
-from hub.cluster.redis import guarded, roll_call_key
+from hub.cluster.redis import guarded, survey_key
 from hub.sessions.registry import Registry
 
-PATIENCE_S: Final = 1.0
+SURVEY_TIMEOUT_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class Agent(msgspec.Struct, frozen=True):
 _answers: Final = msgspec.json.Decoder(list[Agent])
 
 
-class RollCall:
+class Survey:
     """Asks all processes, and answers for this one."""
 
     def __init__(self, *, redis: Redis, bus: Bus, registry: Registry, peers: Peers) -> None:
@@ -52,13 +51,13 @@ class RollCall:
         """Everyone who is connected anywhere, by user id. Raises Unavailable."""
         request = secrets.token_hex(8)
         expected = len(await self._peers.alive())
-        await self._bus.announce(Asked(request))
+        await self._bus.announce(SurveyAsked(request))
         found: list[Agent] = []
         for _ in range(max(1, expected)):
             with guarded():
-                answer = await self._redis.blpop([roll_call_key(request)], timeout=PATIENCE_S)
+                answer = await self._redis.blpop([survey_key(request)], timeout=SURVEY_TIMEOUT_S)
             if answer is None:
-                log.warning("a hub process did not answer the roll call", expected=expected)
+                log.warning("a hub process did not answer the survey", expected=expected)
                 break
             found += _answers.decode(answer[1])
         return sorted(found, key=lambda agent: agent.user_id)
@@ -79,7 +78,7 @@ class RollCall:
             )
             for session in self._registry
         ]
-        key = roll_call_key(request)
+        key = survey_key(request)
         with guarded():
             await self._redis.rpush(key, msgspec.json.encode(here))
             await self._redis.expire(key, 10)

@@ -11,7 +11,7 @@ from typing import Final
 
 from hub.cluster.bus import EventId
 from hub.runtime import metrics
-from hub.sessions.outbox import CLOSE_PATIENCE_S, Outbox, frame_of
+from hub.sessions.outbox import CLOSE_TIMEOUT_S, Outbox, frame_of
 from protocol.closes import Close
 from protocol.conversation import Conversation
 from protocol.messages import Hello, ToAgent, ToHub
@@ -105,7 +105,7 @@ class Session:
     async def _close(self, close: Close, reason: str) -> None:
         try:
             # A close frame's reason has at most 123 bytes (RFC 6455 §5.5).
-            async with asyncio.timeout(CLOSE_PATIENCE_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self.outbox.close(close.code, reason.encode()[:120].decode(errors="ignore"))
         except (TimeoutError, OSError, RuntimeError):
             # A peer that does not even take the close frame, or is gone, is not waited for.
@@ -120,7 +120,7 @@ class Chunk:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.sessions: dict[int, Session] = {}
-        self._prepared: Group | None = None
+        self._prepared: ClaimBatch | None = None
 
     def add(self, session: Session) -> None:
         self.sessions[session.user_id] = session
@@ -130,13 +130,13 @@ class Chunk:
         del self.sessions[session.user_id]
         self._prepared = None
 
-    def group(self) -> "Group":
+    def batch(self) -> "ClaimBatch":
         if self._prepared is None:
-            self._prepared = Group(list(self.sessions.values()))
+            self._prepared = ClaimBatch(list(self.sessions.values()))
         return self._prepared
 
 
-class Group:
+class ClaimBatch:
     """Sessions that are claimed for together."""
 
     __slots__ = ("devices", "ends_ms", "outboxes", "sessions", "users")
@@ -214,9 +214,9 @@ class Registry:
         if entry is not None and entry[0] is session:
             entry[1].add(session)
 
-    def groups(self) -> list[Group]:
-        """Everyone, a group a chunk."""
-        return [chunk.group() for chunk in self._chunks if chunk.sessions]
+    def batches(self) -> list[ClaimBatch]:
+        """Everyone, a batch a chunk."""
+        return [chunk.batch() for chunk in self._chunks if chunk.sessions]
 
     def _merge(self, chunk: Chunk) -> None:
         """Moves a thinned chunk's sessions to the end, so that many comings and goings leave few chunks."""

@@ -14,7 +14,7 @@ SLOWER: Final = 2.0
 """A start takes longer than the last one's CPU time: it waits for the database, and for whoever starts it."""
 
 
-class Comeback:
+class RestartHint:
     """What a process knows of its own restart. `is_covered`: other processes take the agents meanwhile."""
 
     def __init__(self) -> None:

@@ -24,13 +24,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from hub.sessions.outbox import CLOSE_PATIENCE_S, OUTBOX_BYTES, Outbox
-from hub.sessions.restart_hint import Comeback
+from hub.sessions.outbox import CLOSE_TIMEOUT_S, OUTBOX_BYTES, Outbox
+from hub.sessions.restart_hint import RestartHint
 from protocol import closes
 
 EXTENSION: Final = "hub.sessions.wire"
-COMEBACK: Final = "hub.sessions.restart_hint"
-"""Where the lifespan's state has the process's `Comeback`."""
+RESTART_HINT: Final = "hub.sessions.restart_hint"
+"""Where the lifespan's state has the process's `RestartHint`."""
 INDIRECT: Final = -1
 """A descriptor's place where a frame has to go through the transport: something may wait there, or TLS is between."""
 STOPPED: Final = -2
@@ -205,7 +205,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if is_close and self.close_timer is not None:
             self.close_timer.cancel()
-            self.close_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
+            self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
 
     def shutdown(self) -> None:
         """1012 with a hint when to come back: without it all agents of a restarting hub return at once."""
@@ -215,14 +215,14 @@ class WireProtocol(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         close = closes.RESTARTING
         reason = close.meaning
-        comeback: Comeback | None = self.app_state.get(COMEBACK)
-        if comeback is not None:
-            reason = closes.with_retry_hint(reason, comeback.wait_ms(len(self.connections)))
+        hint: RestartHint | None = self.app_state.get(RESTART_HINT)
+        if hint is not None:
+            reason = closes.with_retry_hint(reason, hint.wait_ms(len(self.connections)))
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code})
         self.conn.send_close(close.code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
-        self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
+        self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
 
 
 def _descriptor(transport: Transport) -> int:

@@ -1,7 +1,9 @@
 """Every query. The rest of the hub sees records (`hub.model.records`) and epoch milliseconds, never SQL."""
 
 from .assignments import Assignments
+from .changes import Changes
 from .database import Database
+from .installation import Installation
 from .orders import Orders
 from .users import Users
 
@@ -14,6 +16,8 @@ class Store:
         self.users = Users(self.database)
         self.orders = Orders(self.database)
         self.assignments = Assignments(self.database)
+        self.changes = Changes(self.database)
+        self.installation = Installation(self.database)
 
     async def close(self) -> None:
         await self.database.close()

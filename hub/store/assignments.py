@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 from sqlalchemy import and_, case, func, insert, literal_column, select, update
 from sqlalchemy.dialects import mysql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import Insert
 
+from hub.errors import Rejected
 from hub.model.delivery import OVERDUE, PROVISIONAL, Delivery, State
 from hub.model.records import Absent, AssignmentRow
 from hub.store.tables import order_assignments as rows
@@ -58,7 +58,7 @@ class Assignments:
         try:
             async with self._database.writing() as connection:
                 await connection.execute(insert(rows).values(_values(delivery)))
-        except IntegrityError:
+        except Rejected:
             return False
         return True
 

@@ -1,24 +1,60 @@
 """The engine, and the two ways to a connection: `reading` and `writing`.
 
-Only `hub.store` imports it. The invariant: whatever the driver raises because the database is out of reach
-leaves here as `Unavailable`, and nobody waits for a hung database for more than `PATIENCE_S`.
+The invariants: whatever a driver raises because the database is out of reach leaves here as `Unavailable`; nobody waits
+for a hung database for more than `TIMEOUT_S`; and a connection that something odd happened to is not used again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import CursorResult, Executable, event, text
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.exc import DisconnectionError, IllegalStateChangeError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.errors import Unavailable
 from hub.runtime import metrics
 
-PATIENCE_S: Final = 10
+from .boundary import boundary
+
+TIMEOUT_S: Final = 10
+PING_AFTER_S: Final = 1.0
+"""A connection that was idle for longer is asked whether it still lives before it is used: a round trip that a busy hub
+saves, since what broke within the last second is found by the statement itself."""
+
+T = TypeVar("T")
+
+
+class Connection:
+    """A connection as the store's queries use it: each call crosses the boundary by itself."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: AsyncConnection) -> None:
+        self._raw = raw
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._raw.dialect
+
+    async def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Raises Unavailable, Rejected."""
+        with boundary():
+            return await self._raw.execute(statement, values)
+
+    async def scalar(self, statement: Executable) -> Any:
+        """The first column of the first row, or None. Raises Unavailable, Rejected."""
+        with boundary():
+            return await self._raw.scalar(statement)
+
+    async def run_sync(self, work: Callable[[SyncConnection], T]) -> T:
+        """For Alembic, which has no asyncio of its own. Raises Unavailable."""
+        with boundary():
+            return await self._raw.run_sync(work)
 
 
 class Database:
@@ -30,8 +66,7 @@ class Database:
         engine = _sqlite if self.is_sqlite else _mysql
         # READ COMMITTED: with MySQL's default, concurrent upserts lock the gaps between each other's rows.
         self._writer = engine(url, isolation_level=None if self.is_sqlite else "READ COMMITTED")
-        # Connections that stay as they are: else each read would cost three more round trips, there and back.
-        self._reader = engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        self._reader = engine(url, isolation_level="AUTOCOMMIT")
 
     @property
     def name(self) -> str:
@@ -39,16 +74,28 @@ class Database:
         return self._url.render_as_string(hide_password=True)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Connection]:
         """A connection that sees what is committed; statements stand alone."""
-        async with self._guarded(), self._reader.connect() as connection:
-            yield connection
+        async with _in_time(timeout_s), _lent(self._reader) as raw:
+            yield Connection(raw)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: committed when the block ends, rolled back when it raises."""
-        async with self._guarded(), self._writer.begin() as connection:
-            yield connection
+    async def writing(self, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Connection]:
+        """A transaction: committed when the block ends, rolled back when it raises. Raises InDoubt at the COMMIT."""
+        commit = _Commit()
+        async with _in_time(timeout_s, commit), _lent(self._writer) as raw:
+            with boundary():
+                transaction = await raw.begin()
+            try:
+                yield Connection(raw)
+            except BaseException:
+                if not raw.invalidated:
+                    with boundary():
+                        await transaction.rollback()
+                raise
+            commit.is_under_way = True
+            with boundary(is_commit=True):
+                await transaction.commit()
 
     async def ping(self) -> None:
         async with self.reading() as connection:
@@ -58,47 +105,90 @@ class Database:
         await self._writer.dispose()
         await self._reader.dispose()
 
-    @asynccontextmanager
-    async def _guarded(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                yield
-        except TimeoutError as error:
-            raise _unavailable(f"no answer within {PATIENCE_S} s") from error
-        except (OperationalError, InterfaceError, PoolTimeout, OSError, EOFError) as error:
-            raise _unavailable(_first_line(error)) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _unavailable(_first_line(error)) from error
-            raise
+
+class _Commit:
+    """Whether the COMMIT has been sent: from then on a time-out says nothing about what stands."""
+
+    is_under_way = False
 
 
-def _unavailable(why: str) -> Unavailable:
-    metrics.UNAVAILABLE.labels("database").inc()
-    return Unavailable("the database", why)
+@asynccontextmanager
+async def _in_time(timeout_s: float, commit: _Commit | None = None) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except TimeoutError as error:
+        with boundary(is_commit=commit is not None and commit.is_under_way):
+            raise OSError(f"no answer within {timeout_s:g} s") from error
 
 
-def _first_line(error: BaseException) -> str:
-    """The driver's words without the statement and its values."""
-    origin = getattr(error, "orig", None) or error
-    return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
+@asynccontextmanager
+async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; not given back when anything went wrong that is not the statement's own refusal."""
+    with boundary():
+        raw = await engine.connect()
+    try:
+        yield raw
+    except Unavailable:
+        await _discard(raw)
+        raise
+    finally:
+        await _give_back(raw)
+
+
+async def _discard(raw: AsyncConnection) -> None:
+    if not raw.invalidated and not raw.closed:
+        await raw.invalidate()
+
+
+async def _give_back(raw: AsyncConnection) -> None:
+    """A connection whose statement was cancelled in the middle cannot be closed in order; it is dropped."""
+    try:
+        await raw.close()
+    except IllegalStateChangeError:
+        await _discard(raw)
 
 
 def _mysql(url: str, **options: Any) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=5,
         max_overflow=5,
-        pool_timeout=PATIENCE_S,
-        pool_pre_ping=True,
+        pool_timeout=TIMEOUT_S,
         pool_recycle=1_800,
+        # Nothing to undo: readers commit by themselves, writers have committed or rolled back.
+        pool_reset_on_return=None,
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "charset": "utf8mb4"},
         **options,
     )
+    _ping_when_idle(engine)
+    return engine
+
+
+def _ping_when_idle(engine: AsyncEngine) -> None:
+    """Asks a connection that was idle whether it lives, as `pool_pre_ping` asks every time."""
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _idle(connection: Any, record: Any) -> None:
+        if connection is not None:
+            record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _ping(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.get("idle_since")
+        if since is None or time.monotonic() - since < PING_AFTER_S:
+            return
+        try:
+            dialect.do_ping(connection)
+        except Exception as error:
+            metrics.UNAVAILABLE.labels("database").inc()
+            raise DisconnectionError(str(error)) from error  # the pool opens a new one
 
 
 def _sqlite(url: str, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": PATIENCE_S}, **options)
+    engine = create_async_engine(url, connect_args={"timeout": TIMEOUT_S}, hide_parameters=True, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:

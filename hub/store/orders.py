@@ -4,9 +4,8 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from hub.errors import Refusal
+from hub.errors import Refusal, Rejected
 from hub.model.delivery import LONGEST_LIFE_MS
 from hub.model.records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
 from hub.store.tables import orders
@@ -38,7 +37,7 @@ class Orders:
         try:
             async with self._database.writing() as connection:
                 made = await connection.execute(_INSERT, values)
-        except IntegrityError:
+        except Rejected:
             if draft.idempotency_key is None:
                 raise
             return await self._first_under(draft, draft.idempotency_key), False

@@ -118,3 +118,32 @@ order_assignments = Table(
     Index(None, "assigned_at"),
     **_INNODB,
 )
+
+hub_state = Table(
+    "hub_state",
+    metadata,
+    Column("name", _exact(40), primary_key=True),
+    Column("value", _exact(255), nullable=False),
+    **_INNODB,
+)
+"""Facts about the installation, one row each. `hub_id`: a random id, made by the migration that made the table."""
+
+hub_processes = Table(
+    "hub_processes",
+    metadata,
+    Column("name", _exact(80), primary_key=True),
+    Column("redis", _exact(120)),
+    Column("seen_at", Millis, nullable=False),
+    **_INNODB,
+)
+"""The hub processes that use this database. `redis`: the identity of the Redis that each reaches, NULL while it reaches
+none; `seen_at` by the database's own clock."""
+
+account_changes = Table(
+    "account_changes",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("user_id", _Id, nullable=False),
+    **_INNODB,
+)
+"""A row for each change of an account, in the transaction of the change: what other processes ask for."""

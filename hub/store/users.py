@@ -1,25 +1,16 @@
 """Queries on users. Only `hub.store` hands this out."""
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from hub.errors import Refusal
+from hub.errors import Refusal, Rejected
 from hub.model.records import ACTIVE, EXPIRED, Account, Role
-from hub.store.tables import users
 
+from .account_row import ACCOUNT_COLUMNS, account_of
+from .changes import note_change
 from .database import Database
-
-_COLUMNS: Final = (
-    users.c.id,
-    users.c.username,
-    users.c.role,
-    users.c.status,
-    users.c.expire_at,
-    users.c.session_id,
-    users.c.created_at,
-)
+from .tables import users
 
 
 class Users:
@@ -42,26 +33,26 @@ class Users:
         try:
             async with self._database.writing() as connection:
                 made = await connection.execute(insert(users).values(row))
-        except IntegrityError:
+        except Rejected:
             raise Refusal("conflict", f"username: {username!r} is taken") from None
         return made.inserted_primary_key[0]  # type: ignore[index, no-any-return]
 
     async def get_many(self, user_ids: list[int]) -> dict[int, Account]:
         """Those of the users that exist, by id."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(*_COLUMNS).where(users.c.id.in_(user_ids)))
-            return {row.id: _account(row) for row in rows}
+            rows = await connection.execute(select(*ACCOUNT_COLUMNS).where(users.c.id.in_(user_ids)))
+            return {row.id: account_of(row) for row in rows}
 
     async def get(self, user_id: int) -> Account | None:
         return (await self.get_many([user_id])).get(user_id)
 
     async def credentials(self, username: str) -> tuple[Account, str] | None:
         """The account and its password hash."""
-        query = select(*_COLUMNS, users.c.password).where(users.c.username == username)
+        query = select(*ACCOUNT_COLUMNS, users.c.password).where(users.c.username == username)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         # MySQL compares without trailing blanks: `ann ` must not log in as `ann`.
-        return (_account(row), row.password) if row and row.username == username else None
+        return (account_of(row), row.password) if row and row.username == username else None
 
     async def ids_of(self, names: list[str]) -> dict[str, int]:
         """The ids of those traders' names that exist."""
@@ -80,14 +71,17 @@ class Users:
         matches = [users.c.username == username] if username else []
         async with self._database.reading() as connection:
             total = await connection.scalar(select(func.count()).select_from(users).where(*matches))
-            query = select(*_COLUMNS).where(*matches).order_by(users.c.id).offset(offset).limit(limit)
-            return int(total or 0), [_account(row) for row in await connection.execute(query)]
+            query = select(*ACCOUNT_COLUMNS).where(*matches).order_by(users.c.id).offset(offset).limit(limit)
+            return int(total or 0), [account_of(row) for row in await connection.execute(query)]
 
     async def set(self, user_id: int, now_ms: int, **values: Any) -> bool:
         """Sets columns of one user; False when there is none."""
         query = update(users).where(users.c.id == user_id).values(updated_at=now_ms, **values)
         async with self._database.writing() as connection:
-            return (await connection.execute(query)).rowcount > 0
+            found = (await connection.execute(query)).rowcount > 0
+            if found:
+                await note_change(connection, user_id)
+        return found
 
     async def set_expiry(self, user_id: int, expire_ms: int | None, now_ms: int) -> bool:
         """Sets the expiry, and with it the status: a disabled account stays disabled."""
@@ -99,6 +93,8 @@ class Users:
             await connection.execute(
                 update(users).where(users.c.id == user_id, users.c.status == before).values(status=after)
             )
+            if found:
+                await note_change(connection, user_id)
         return found
 
     async def note_expired(self, user_ids: list[int], now_ms: int) -> None:
@@ -117,16 +113,7 @@ class Users:
         if session_id is not None:
             query = query.where(users.c.session_id == session_id)
         async with self._database.writing() as connection:
-            return (await connection.execute(query)).rowcount > 0
-
-
-def _account(row: Any) -> Account:
-    return Account(
-        id=row.id,
-        username=row.username,
-        role=row.role,
-        status=row.status,
-        expire_ms=row.expire_at,
-        session_id=row.session_id,
-        created_ms=row.created_at,
-    )
+            found = (await connection.execute(query)).rowcount > 0
+            if found:
+                await note_change(connection, user_id)
+        return found

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from hub.admin.accounts import Administration
 from hub.errors import Unavailable
-from hub.sessions.presence import RollCall
+from hub.sessions.presence import Survey
 from hub.store import Store
 from hub.web import views
 from hub.web.bodies import NewExpiry, NewPassword, NewStatus, NewUser
@@ -16,11 +16,11 @@ from hub.web.times import Times
 
 class AdminRoutes:
     def __init__(
-        self, *, store: Store, administration: Administration, roll_call: RollCall, guard: Guard, times: Times
+        self, *, store: Store, administration: Administration, survey: Survey, guard: Guard, times: Times
     ) -> None:
         self._store = store
         self._administration = administration
-        self._roll_call = roll_call
+        self._survey = survey
         self._guard = guard
         self._times = times
 
@@ -66,12 +66,12 @@ class AdminRoutes:
 
     async def agents(self, request: Request) -> Response:
         await self._guard.admin(request)
-        agents = await self._roll_call.agents()
+        agents = await self._survey.agents()
         return answer({"total": len(agents), "list": [views.agent(agent, self._times) for agent in agents]})
 
     async def _connected(self) -> set[int]:
         try:
-            return {agent.user_id for agent in await self._roll_call.agents()}
+            return {agent.user_id for agent in await self._survey.agents()}
         except Unavailable:
             # The accounts are in the database; that Redis is away only hides who is connected.
             return set()

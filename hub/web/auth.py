@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.access.auth import Auth
-from hub.sessions.account_changes import Notices
+from hub.sessions.account_changes import AccountChanges
 from hub.web.bodies import Credentials
 from hub.web.envelope import answer, read
 from hub.web.guard import Guard
@@ -12,17 +12,17 @@ from hub.web.times import Times
 
 
 class AuthRoutes:
-    def __init__(self, *, auth: Auth, guard: Guard, notices: Notices, times: Times) -> None:
+    def __init__(self, *, auth: Auth, guard: Guard, changes: AccountChanges, times: Times) -> None:
         self._auth = auth
         self._guard = guard
-        self._notices = notices
+        self._changes = changes
         self._times = times
 
     async def login(self, request: Request) -> Response:
         body = await read(request, Credentials)
         address = request.client.host if request.client else ""
         login = await self._auth.login(body.username, body.password, body.device_id or "", address)
-        await self._notices.user_changed(login.account.id)
+        await self._changes.user_changed(login.account.id)
         return answer(
             {
                 "token": login.text,
@@ -49,7 +49,7 @@ class AuthRoutes:
         principal = await self._guard.anyone(request)
         await self._auth.logout(principal)
         if principal.account is not None:
-            await self._notices.user_changed(principal.account.id)
+            await self._changes.user_changed(principal.account.id)
         return answer()
 
     async def heartbeat(self, request: Request) -> Response:

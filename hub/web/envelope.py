@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
-from hub.errors import Refusal, Unavailable
+from hub.errors import InDoubt, Refusal, Unavailable
+from hub.runtime.readiness import PartState
 from hub.web.bodies import TAKES
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -42,7 +43,17 @@ def refused(refusal: Refusal) -> Response:
 def unavailable(error: Unavailable) -> Response:
     """The environment's fault: try again."""
     log.warning("request failed", error=str(error))
+    if isinstance(error, InDoubt):
+        text = f"{error.what} went out of reach: it is not known whether it was stored; ask before repeating"
+        return _error(503, text, {"retry-after": "1"})
     return _error(503, f"{error.what} is out of reach: nothing was stored, try again", {"retry-after": "1"})
+
+
+def not_ready(parts: list[PartState]) -> Response:
+    """503 with every part; the message names those that do not work."""
+    message = "; ".join(f"{part.name}: {part.why}" for part in parts if not part.is_ready)
+    content = {"code": 503, "message": message, "data": {"parts": parts}, "detail": message}
+    return _json(503, content, {"retry-after": "1"})
 
 
 async def on_refusal(_request: Request, error: Exception) -> Response:

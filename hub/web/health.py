@@ -1,53 +1,29 @@
 """/healthz: the process answers. /readyz: it can do its work, or which part cannot."""
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Final
-
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
-from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hub.cluster.redis import guarded
-from hub.errors import Unavailable
 from hub.runtime import metrics
-from hub.store import Store
-from hub.upkeep import Caretaker
-from hub.web.envelope import answer, unavailable
-
-PATIENCE_S: Final = 2
+from hub.runtime.readiness import Readiness
+from hub.web.envelope import answer, not_ready
 
 
 class HealthRoutes:
-    def __init__(self, *, store: Store, redis: Redis, caretaker: Caretaker) -> None:
-        self._store = store
-        self._redis = redis
-        self._caretaker = caretaker
+    """What monitors and balancers ask. Nothing here waits for a store."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
 
     async def healthz(self, _request: Request) -> Response:
+        """200 while the process answers."""
         return answer()
 
     async def readyz(self, _request: Request) -> Response:
-        try:
-            await self._check("the database", self._store.database.ping())
-            await self._check("Redis", self._ping_redis())
-            if not self._caretaker.has_loaded:
-                raise Unavailable("the list of orders", "it is being read")
-        except Unavailable as error:
-            return unavailable(error)
-        return answer()
+        """200 when a publish now would be stored, claimed and spread, else 503; each part, since when, and why."""
+        parts = self._readiness.parts()
+        return answer({"parts": parts}) if all(part.is_ready for part in parts) else not_ready(parts)
 
     async def metrics(self, _request: Request) -> Response:
+        """Prometheus's text format."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-    async def _ping_redis(self) -> None:
-        with guarded():
-            await self._redis.ping()
-
-    async def _check(self, what: str, asking: Awaitable[None]) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await asking
-        except TimeoutError:
-            raise Unavailable(what, f"no answer within {PATIENCE_S} s") from None

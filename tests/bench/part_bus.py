@@ -1,4 +1,4 @@
-"""What processes cost each other: events, `joined` announcements, the caretaker's second, a roll call.
+"""What processes cost each other: events, `joined` announcements, a second's duties, a survey.
 
 Used by `parts`, before rows and orders are there. Readers are this process's: their CPU is divided by their number.
 """
@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from hub.cluster.bus import AT_ONCE, BLOCK_MS, Bus, Event, EventId, Joined, OrderPublished
-from hub.cluster.redis import PATIENCE_S, connect
+from hub.cluster.redis import TIMEOUT_S, connect
+from hub.runtime.readiness import PROBE_S
 from hub.sessions.wire import Wire
 
 from .part_loopback import connected
@@ -24,7 +25,7 @@ async def measure(rig: Rig) -> list[Part | Figure]:
     """The costs of one process more."""
     await rig.empty_redis(is_complete=True)
     found = await _events(rig) + await _flood(rig) + await _joined(rig)
-    return found + await _ticks_and_roll_call(rig)
+    return found + await _ticks_and_survey(rig)
 
 
 class _Audience:
@@ -44,9 +45,9 @@ class _Audience:
         await _end(self._tasks)
         self._tasks = []
 
-    async def _hear(self, event: Event, event_id: EventId) -> None:
+    def _hear(self, event: Event, event_id: EventId) -> None:
         if isinstance(event, Joined):
-            self._rig.hub.dispatch.heard_joined(event, event_id)
+            self._rig.hub.arrivals.on_joined(event, event_id)
         self._left -= 1
         if not self._left:
             self._all_heard.set()
@@ -69,8 +70,8 @@ class _Audience:
 
 @asynccontextmanager
 async def _audience(rig: Rig, processes: int) -> AsyncIterator[_Audience]:
-    readers = [connect(rig.hub.settings.redis_url, PATIENCE_S + BLOCK_MS / 1_000) for _ in range(processes)]
-    buses = [Bus(rig.hub.redis, reader) for reader in readers]
+    readers = [connect(rig.hub.settings.redis_url, TIMEOUT_S + BLOCK_MS / 1_000) for _ in range(processes)]
+    buses = [Bus(rig.hub.redis, reader, "bench", lambda _why: None) for reader in readers]
     for bus in buses:
         await bus.start()
     audience = _Audience(rig, buses)
@@ -140,36 +141,44 @@ async def _joined(rig: Rig) -> list[Part | Figure]:
     return [Part("joined", f"an arrival of {len(ids):,} announced, each process that hears it", "arrival", each)]
 
 
-async def _ticks_and_roll_call(rig: Rig) -> list[Part | Figure]:
+async def _ticks_and_survey(rig: Rig) -> list[Part | Figure]:
     hub = rig.hub
     await hub.bus.start()
-    await hub.caretaker.tick()
+    await _all_duties(rig)
 
     async def tick(_number: int) -> None:
         for _ in range(_TICKS):
-            await hub.caretaker.tick()
+            await _all_duties(rig)
 
     empty = await rig.meter.cost(_TICKS, tick)
     async with connected(1) as (pair,):
         for token in rig.users:
             hub.registry.join(rig.session(token, Wire(pair.transport)))
         full = await rig.meter.cost(_TICKS, tick)
-        called = await _roll_call(rig)
+        called = await _survey(rig)
         for session in list(hub.registry):
             hub.registry.leave(session)
     a_session = (full.hub - empty.hub) / len(rig.users)
     return [
-        Part("tick", "the caretaker's second of a process, no order live", "process", empty),
+        Part("tick", "the duties of a second of a process, no order live", "process", empty),
         Figure("tick_session_us", "of its second, hub CPU a session", a_session, "µs"),
-        Part("roll_call", "an agent in a roll call, answer and question in one process", "agent", called),
+        Part("survey", "an agent in a survey, answer and question in one process", "agent", called),
     ]
 
 
-async def _roll_call(rig: Rig) -> Cost:
+async def _all_duties(rig: Rig) -> None:
+    """What a process does each second, but for the beat, which somebody has to read back."""
     hub = rig.hub
-    listener = asyncio.create_task(hub.bus.read_forever(hub.hear))
+    for duty in (*hub.upkeep.first, *hub.upkeep.later):
+        if duty.every_s <= PROBE_S and duty.name != "stream":
+            await hub.supervisor.once(duty)
+
+
+async def _survey(rig: Rig) -> Cost:
+    hub = rig.hub
+    listener = asyncio.create_task(hub.bus.read_forever(hub.listener.hear))
     try:
-        return await rig.meter.cost(len(rig.users), lambda _: hub.roll_call.agents())
+        return await rig.meter.cost(len(rig.users), lambda _: hub.survey.agents())
     finally:
         await _end([listener])
 

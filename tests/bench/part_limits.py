@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.sessions.restart_hint import RECONNECTS_A_SECOND
-from hub.store.database import PATIENCE_S
+from hub.store.database import TIMEOUT_S
 
 from .part_rig import Measured
 
@@ -56,10 +56,10 @@ def _statements(m: Measured) -> list[Limit]:
         ("owners", "the claims of one live order are read back from its rows"),
     ):
         wall = m.cost(key).wall
-        lines.append(Limit(what, f"{PATIENCE_S} s ÷ {wall:.2f} µs", PATIENCE_S * 1e6 / wall))
+        lines.append(Limit(what, f"{TIMEOUT_S} s ÷ {wall:.2f} µs", TIMEOUT_S * 1e6 / wall))
     wall, rows = m.cost("open_orders").wall, ORDERS_A_DAY * 25 / 24
-    text = f"{PATIENCE_S} s ÷ ({wall:.2f} µs × {rows:.0f} orders in 25 h)"
-    lines.append(Limit("the ten-minute look for open rows ends in time", text, PATIENCE_S * 1e6 / wall / rows))
+    text = f"{TIMEOUT_S} s ÷ ({wall:.2f} µs × {rows:.0f} orders in 25 h)"
+    lines.append(Limit("the ten-minute look for open rows ends in time", text, TIMEOUT_S * 1e6 / wall / rows))
     wall = m.cost("restore").wall
     text = f"{WINDOW_S} s ÷ {wall:.1f} µs"
     lines.append(
@@ -93,16 +93,16 @@ def _stores(m: Measured) -> list[Limit]:
 
 
 def _between_processes(m: Measured) -> list[Limit]:
-    called, tick = m.cost("roll_call").hub, m.cost("tick")
+    called, tick = m.cost("survey").hub, m.cost("tick")
     processes = f"N ÷ {A_PROCESS:,}"
     restore = m.cost("restore").redis
     text = f"N × N ÷ {A_PROCESS:,} × {restore:.2f} µs = {WINDOW_S} s"
     everyone = math.sqrt(WINDOW_S * 1e6 / restore * A_PROCESS)
     found = [Limit(f"Redis emptied, every process restores all: {WINDOW_S} s of Redis's core", text, everyone)]
-    found += [Limit("a roll call holds one loop for less than 1 s", f"1 s ÷ {called:.2f} µs", 1e6 / called)]
+    found += [Limit("a survey holds one loop for less than 1 s", f"1 s ÷ {called:.2f} µs", 1e6 / called)]
     for what, cost in (("a MariaDB core", tick.mariadb), ("Redis's core", tick.redis)):
         text = f"{processes} × {cost:.0f} µs = 0.1 s"
-        found.append(Limit(f"the caretakers' seconds take 10 % of {what}", text, 0.1e6 / cost * A_PROCESS))
+        found.append(Limit(f"the duties of each second take 10 % of {what}", text, 0.1e6 / cost * A_PROCESS))
     return found + _storm(m)
 
 
@@ -169,7 +169,7 @@ def _looked_at(m: Measured) -> list[Share]:
     return [
         *lines,
         Share(
-            "all caretakers, each second, order or not",
+            "all duties, each second, order or not",
             f"{processes} × ({tick.redis:.0f} Redis, {tick.mariadb:.0f} MariaDB µs)",
             f"{processes * tick.redis / 1e4:.1f} % of Redis, {processes * tick.mariadb / 1e4:.1f} % of a MariaDB core",
         ),

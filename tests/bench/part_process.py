@@ -13,7 +13,7 @@ from typing import Final
 
 from hub.clock import now_ms
 from hub.sessions.outbox import frame_of
-from hub.sessions.registry import Group, Registry
+from hub.sessions.registry import ClaimBatch, Registry
 from hub.sessions.wire import Wire
 from protocol.codec import encode
 from protocol.messages import Order, OrderMessage
@@ -52,7 +52,7 @@ async def _admission(rig: Rig) -> list[Part | Figure]:
 
 async def _sessions(rig: Rig, transport: asyncio.Transport) -> list[Part | Figure]:
     chunk = [rig.session(token, Wire(transport)) for token in rig.users[: rig.sizes.chunk]]
-    joining = _at_once(lambda: [Group(chunk) for _ in range(_REPEATS)])
+    joining = _at_once(lambda: [ClaimBatch(chunk) for _ in range(_REPEATS)])
     group = await rig.meter.cost(_REPEATS * len(chunk), joining)
     return [
         Part("group", f"ids and devices of {len(chunk):,} sessions joined", "session", group),

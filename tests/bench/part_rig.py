@@ -16,7 +16,6 @@ from typing import Final
 
 from hub.app import Hub
 from hub.clock import now_ms
-from hub.cluster.redis import CLAIMS_COMPLETE
 from hub.config import Settings
 from hub.model.tokens import Token
 from hub.sessions.outbox import Outbox
@@ -158,7 +157,7 @@ class Rig:
         """As after its loss, or as after the claims were restored."""
         await self.hub.redis.flushall()
         if is_complete:
-            await self.hub.redis.set(CLAIMS_COMPLETE, "1")
+            await self.hub.claims.restore(await self.hub.claims.begin_restoring(), [], lambda _order_id: 1)
 
     def new_order_id(self) -> int:
         """Of no order that is stored: claims need none."""

@@ -4,6 +4,8 @@ Used by `parts`, as the last of them: it leaves live orders in the database. The
 statement.
 """
 
+from sqlalchemy import text
+
 from hub.clock import now_ms
 from hub.model.delivery import LONGEST_LIFE_MS, Acked, Delivery, Reported, apply, handed_out
 from hub.model.funnel import funnel
@@ -59,7 +61,7 @@ async def _written(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
 
 
 async def _read(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
-    """The funnel of one order, and what the caretaker looks for every ten minutes."""
+    """The funnel of one order, and what is looked for every ten minutes."""
     assignments = rig.hub.store.assignments
 
     async def read_funnel(number: int) -> None:
@@ -81,10 +83,12 @@ async def _row_bytes(rig: Rig) -> int:
     """Pages taken, in bytes."""
     name = order_assignments.name
     async with rig.hub.store.database.reading() as connection:
-        await connection.exec_driver_sql(f"ANALYZE TABLE {name}")
-        answer = await connection.exec_driver_sql(
-            "SELECT data_length + index_length FROM information_schema.tables "
-            f"WHERE table_schema = DATABASE() AND table_name = '{name}'"
+        await connection.execute(text(f"ANALYZE TABLE {name}"))
+        answer = await connection.execute(
+            text(
+                "SELECT data_length + index_length FROM information_schema.tables "
+                f"WHERE table_schema = DATABASE() AND table_name = '{name}'"
+            )
         )
         return int(answer.scalar_one())
 
@@ -96,7 +100,7 @@ async def _restored(rig: Rig, orders: list[OrderRow]) -> list[Part | Figure]:
     read = await rig.meter.cost(rows, lambda _: rig.hub.store.assignments.owners(ids))
     whole = await rig.meter.cost(
         rows,
-        lambda _: rig.hub.restoring.restore_claims(),
+        lambda _: rig.hub.claiming.restore(),
         prepare=lambda _: rig.empty_redis(is_complete=False),
     )
     return [

@@ -11,8 +11,8 @@ from redis.asyncio import RedisCluster
 from redis.exceptions import ResponseError
 
 import hub.cluster.claims
-from hub.cluster.claims import NEW, OURS, Claims
-from hub.cluster.redis import CLAIMS_COMPLETE
+from hub.cluster.claims import NEW, OURS
+from hub.cluster.redis import CLAIMS_COMPLETE, EMBEDDED_IDENTITY, claim_prefix
 from hub.store.migrations import migrate
 from tests.services.mariadb import MariaDB
 from tests.services.process import free_port
@@ -25,10 +25,13 @@ from .part_page import BEGIN, END, Conditions, write_page
 from .part_rig import Cost, Figure, Measured, Meter, Part, Rig, Sizes
 from .parts import measure
 
+_SHARD = f"{EMBEDDED_IDENTITY}of-this-test"
+"""An identity that the script takes at its word."""
+
 SCRIPT = Path(hub.cluster.claims.__file__).with_name("claim.lua")
 SMALL = Sizes(rounds=2, users=100, chunk=50, orders=3, sockets=5, readers=2)
 KEYS = (
-    *("claim", "admit", "offer", "event_more", "announce", "hear_many", "joined", "tick", "roll_call"),
+    *("claim", "admit", "offer", "event_more", "announce", "hear_many", "joined", "tick", "survey"),
     *("insert", "ack", "result", "funnel", "open_orders", "owners", "restore", "sweep"),
 )
 FIGURES = {"claims_per_s": 200_000, "claim_bytes": 200, "row_bytes": 250}
@@ -138,10 +141,10 @@ async def test_claims_shard_when_prefix_and_mark_share_a_hash_tag(two_masters: t
         for shard in range(8):
             mark, prefix = f"{CLAIMS_COMPLETE}:{{{shard}}}", f"order:assigned:{{{shard}}}:17:"
             with pytest.raises(ResponseError, match="INCOMPLETE"):
-                await script(keys=[mark], args=[prefix, 60, b"1,2", b"a,b"])
-            await cluster.set(mark, "1")
-            assert await script(keys=[mark], args=[prefix, 60, b"1,2", b"a,b"]) == bytes([NEW, NEW])
-            assert await script(keys=[mark], args=[prefix, 60, b"1,2", b"a,c"]) == bytes([OURS, ord("0")])
+                await script(keys=[mark], args=[prefix, 60, b"1,2", b"a,b", _SHARD])
+            await cluster.set(mark, _SHARD)
+            assert await script(keys=[mark], args=[prefix, 60, b"1,2", b"a,b", _SHARD]) == bytes([NEW, NEW])
+            assert await script(keys=[mark], args=[prefix, 60, b"1,2", b"a,c", _SHARD]) == bytes([OURS, ord("0")])
         held = [master.client().dbsize() for master in two_masters]
         assert min(held) > 0
         assert sum(held) == 8 * 3
@@ -151,10 +154,11 @@ async def test_claims_shard_when_prefix_and_mark_share_a_hash_tag(two_masters: t
 
 async def test_todays_keys_are_refused_by_a_cluster(two_masters: tuple[Master, Master]) -> None:
     cluster = await _joined_up(two_masters)
+    script = cluster.register_script(SCRIPT.read_text())
     try:
-        await cluster.set(CLAIMS_COMPLETE, "1")
+        await cluster.set(CLAIMS_COMPLETE, _SHARD)
         users = ",".join(map(str, range(1, 33))).encode()
         with pytest.raises(ResponseError, match=r"non local key|same slot"):
-            await Claims(cluster).claim(17, 60, users, users)
+            await script(keys=[CLAIMS_COMPLETE], args=[claim_prefix(17), 60, users, users, _SHARD])
     finally:
         await cluster.aclose()

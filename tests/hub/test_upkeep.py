@@ -1,5 +1,6 @@
-"""What the caretaker knows of the other processes when Redis was emptied."""
+"""The duties of a hub process, each done once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,13 +34,20 @@ async def hub(settings: Settings) -> AsyncIterator[Hub]:
     await hub.store.close()
 
 
-async def test_others_that_an_emptied_redis_does_not_know_yet_are_still_there_for_a_second(hub: Hub) -> None:
+async def test_each_part_of_readiness_is_proven_by_a_duty(hub: Hub) -> None:
+    assert not any(part.is_ready for part in hub.readiness.parts())
+    reading = asyncio.create_task(hub.bus.read_forever(hub.listener.hear))
+    for duty in (*hub.upkeep.first, *hub.upkeep.later):
+        await hub.supervisor.once(duty)
+    assert hub.supervisor.down == []
+    assert [part.name for part in hub.readiness.parts() if not part.is_ready] == []
+    reading.cancel()
+
+
+async def test_a_process_knows_whether_others_would_take_its_agents(hub: Hub) -> None:
+    (presence,) = [duty for duty in hub.upkeep.first if duty.name == "presence"]
+    await presence.run()
+    assert not hub.hint.is_covered
     await Peers(hub.redis).say_alive()
-    await hub.caretaker.learn()
-    await hub.caretaker.learn()
-    assert hub.comeback.is_covered
-    await hub.redis.flushall()
-    await hub.caretaker.learn()
-    assert hub.comeback.is_covered
-    await hub.caretaker.learn()
-    assert not hub.comeback.is_covered
+    await presence.run()
+    assert hub.hint.is_covered

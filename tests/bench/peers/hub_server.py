@@ -28,7 +28,7 @@ def with_plain_fan_out(app: Starlette, admin_token: str) -> Starlette:
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         text = await request.body()
         frame = frame_of(text)
-        for group in hub.registry.groups():
+        for group in hub.registry.batches():
             write_all(group.outboxes, text, frame)
         return Response(status_code=HTTPStatus.ACCEPTED)
 

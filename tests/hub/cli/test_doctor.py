@@ -170,6 +170,9 @@ def test_a_hub_that_cannot_be_served_says_why(hub: Hub, monkeypatch: pytest.Monk
     assert "embedded" in run.err
     monkeypatch.setenv("HUB_DATABASE_URL", f"mysql+asyncmy://hub:dontshowme@127.0.0.1:{free_port()}/hub")
     run = hub("serve")
+    assert (run.code, run.out) == (1, "")
+    assert "--alone" in run.err
+    run = hub("serve", "--alone")
     assert (run.code, run.out) == (3, "")
     assert "dontshowme" not in run.err
 

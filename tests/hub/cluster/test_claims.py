@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from hub.cluster.claims import KEPT_AFTER_WINDOW_S, NEW, OURS, Claims, Incomplete
-from hub.cluster.redis import connect
+from hub.cluster.redis import CLAIMS_COMPLETE, connect
 
 OTHERS = ord("0")
 
@@ -86,10 +86,45 @@ async def test_a_redis_emptied_again_while_claims_are_restored_is_not_complete(c
     assert await claims.owner(1, 7) == "phone"
 
 
-async def test_restoring_takes_no_claim_away(claims: Claims) -> None:
-    await claims.claim(1, 60, b"7", b"phone")
+async def test_a_claim_without_a_row_is_kept_and_a_row_is_the_proof_against_another_claim(claims: Claims) -> None:
+    await claims.claim(1, 60, b"7,8", b"phone,phone")
     assert await restore(claims, [(1, 7, "laptop")], lambda _order_id: 100)
-    assert await claims.owner(1, 7) == "phone"
+    assert await claims.owner(1, 7) == "laptop"
+    assert await claims.owner(1, 8) == "phone"
+
+
+async def test_a_mark_of_another_server_counts_for_nothing(claims: Claims, redis: Redis) -> None:
+    """A snapshot that came back, a replica that was promoted: the data has a mark, of a server that is no more."""
+    await redis.set(CLAIMS_COMPLETE, "of another server")
+    assert not await claims.is_complete()
+    with pytest.raises(Incomplete):
+        await claims.claim(1, 60, b"7", b"laptop")
+
+
+async def test_a_server_that_this_process_has_not_restored_to_is_not_claimed_on(claims: Claims, redis: Redis) -> None:
+    """Its mark may be of earlier days, when the family used it before."""
+    newcomer = Claims(redis)
+    assert not await newcomer.is_complete()
+    with pytest.raises(Incomplete):
+        await newcomer.claim(1, 60, b"7", b"laptop")
+    assert await restore(newcomer, [], lambda _order_id: 1)
+    assert list(await newcomer.claim(1, 60, b"7", b"laptop")) == [NEW]
+    assert await claims.is_complete()
+
+
+@pytest.mark.parametrize("key", [CLAIMS_COMPLETE, "order:assigned:1:7"])
+async def test_a_key_of_another_type_is_no_mark_and_no_claim_of_this_device(
+    claims: Claims, redis: Redis, key: str
+) -> None:
+    await redis.delete(key)
+    await redis.rpush(key, "something")
+    if key == CLAIMS_COMPLETE:
+        assert not await claims.is_complete()
+        with pytest.raises(Incomplete):
+            await claims.claim(1, 60, b"7", b"laptop")
+        assert await restore(claims, [], lambda _order_id: 1)
+    else:
+        assert list(await claims.claim(1, 60, b"7,8", b"laptop,laptop")) == [OTHERS, NEW]
 
 
 async def test_a_script_that_redis_forgot_is_sent_again(claims: Claims, redis: Redis) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from hub.cluster.peers import FAMILY, Peers
+from hub.cluster.peers import GROUP, Peers
 from hub.cluster.redis import PROCESSES, connect
 
 
@@ -41,7 +41,7 @@ async def test_who_was_not_heard_of_lately_is_not_counted_and_later_forgotten(re
 async def test_the_workers_of_one_hub_are_no_others_to_each_other(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(FAMILY, "family")
+    monkeypatch.setenv(GROUP, "family")
     one, other = Peers(redis), Peers(redis)
     await one.say_alive()
     await other.say_alive()

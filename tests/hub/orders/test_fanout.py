@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from redis.asyncio import Redis as AsyncRedis
 
 from hub.clock import now_ms
 from hub.cluster.claims import Claims
-from hub.cluster.redis import claim_key, connect
+from hub.cluster.redis import claim_key, connect, identity
+from hub.orders.claiming import Claiming
+from hub.orders.family import Family
 from hub.orders.fanout import FanOut
 from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrder
-from hub.orders.restoring import Restoring
 from hub.sessions.registry import FIRST_CHUNK, Registry, Session
 from hub.store import Store
 from hub.store.migrations import migrate
@@ -76,15 +78,16 @@ def session(user_id: int, outbox: Box) -> Session:
 async def fan_out(redis_url: str, database_url: str, sessions: list[Session]) -> None:
     store, redis = Store(database_url), connect(redis_url)
     claims, registry, ledger = Together(redis), Registry(), Ledger(store)
-    restoring = Restoring(store=store, claims=claims, ledger=ledger)
+    family = Family(store=store, identity=partial(identity, redis), process="process")
+    claiming = Claiming(store=store, claims=claims, ledger=ledger, family=family)
     await claims.restore(await claims.begin_restoring(), [], lambda _order_id: 1)
     for one in sessions:
         registry.join(one)
     at_ms = now_ms()
     order = Order(ORDER_ID, "TEN_MINUTE", "BTCUSDT", "LONG", 60, at_ms, at_ms + 60_000)
-    story = FanOut(store=store, claims=claims, registry=registry, ledger=ledger, restoring=restoring, mode="fast")
+    story = FanOut(store=store, claiming=claiming, registry=registry, ledger=ledger, mode="fast")
     try:
-        await story.deliver(LiveOrder(order, None), registry.groups())
+        await story.deliver(LiveOrder(order, None), registry.batches())
     finally:
         await redis.aclose()
         await store.close()

@@ -17,10 +17,10 @@ def row(order_id: int = 1, status: int = PENDING, targets: tuple[int, ...] | Non
 
 def test_an_order_is_learned_once_and_keeps_what_was_done_with_it() -> None:
     orders = LiveOrders()
-    live = orders.learn(row())
+    live = orders.track(row())
     assert live is not None
     live.acked.add(7)
-    assert orders.learn(msgspec.structs.replace(row(), status=CANCELLED)) is None
+    assert orders.track(msgspec.structs.replace(row(), status=CANCELLED)) is None
     assert orders.get(1) is live
     assert (1 in orders, 2 in orders, len(orders)) == (True, False, 1)
 
@@ -30,13 +30,13 @@ def test_an_order_is_learned_once_and_keeps_what_was_done_with_it() -> None:
 )
 def test_only_a_live_order_goes_out(status: int, may_go_out: bool) -> None:
     orders = LiveOrders()
-    orders.learn(row(status=status))
+    orders.track(row(status=status))
     assert (len(orders.open(ENDS - 1)) == 1) == may_go_out
 
 
 def test_the_window_ends_for_going_out_and_an_hour_later_for_being_known() -> None:
     orders = LiveOrders()
-    orders.learn(row())
+    orders.track(row())
     assert [live.order.id for live in orders.open(ENDS - 1)] == [1]
     assert orders.over(ENDS - 1) == []
     assert orders.open(ENDS) == []
@@ -48,7 +48,7 @@ def test_the_window_ends_for_going_out_and_an_hour_later_for_being_known() -> No
 
 def test_a_cancelled_order_goes_out_no_more() -> None:
     orders = LiveOrders()
-    live = orders.learn(row())
+    live = orders.track(row())
     assert live is not None
     live.cancelled = "wrong direction"
     assert orders.open(ENDS - 1) == []
@@ -56,16 +56,16 @@ def test_a_cancelled_order_goes_out_no_more() -> None:
 
 def test_only_a_cancelled_order_is_called_so() -> None:
     orders = LiveOrders()
-    learned = [orders.learn(row(order_id, status)) for order_id, status in enumerate((PENDING, OVER, CANCELLED), 1)]
+    learned = [orders.track(row(order_id, status)) for order_id, status in enumerate((PENDING, OVER, CANCELLED), 1)]
     assert [live and live.cancelled is not None for live in learned] == [False, False, True]
 
 
 def test_targets() -> None:
     orders = LiveOrders()
     for_all, for_two, for_none = (
-        orders.learn(row(1)),
-        orders.learn(row(2, targets=(7, 8))),
-        orders.learn(row(3, targets=())),
+        orders.track(row(1)),
+        orders.track(row(2, targets=(7, 8))),
+        orders.track(row(3, targets=())),
     )
     assert for_all is not None
     assert for_two is not None
@@ -78,5 +78,5 @@ def test_targets() -> None:
 def test_orders_are_kept_oldest_first() -> None:
     orders = LiveOrders()
     for order_id in (1, 2, 3):
-        orders.learn(row(order_id))
+        orders.track(row(order_id))
     assert [live.order.id for live in orders.open(ENDS - 1)] == [1, 2, 3]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hub.sessions import registry
-from hub.sessions.outbox import CLOSE_PATIENCE_S
+from hub.sessions.outbox import CLOSE_TIMEOUT_S
 from hub.sessions.registry import Registry, Session
 from protocol import closes
 from protocol.conversation import Conversation
@@ -112,7 +112,7 @@ class Comings(RuleBasedStateMachine):
 
     @invariant()
     def everyone_stands_in_one_chunk(self) -> None:
-        groups = self.registry.groups()
+        groups = self.registry.batches()
         members = [one for group in groups for one in group.sessions]
         assert sorted(one.user_id for one in members) == sorted(self.now)
         assert set(members) == set(self.now.values()) == set(self.registry) == set(self.registry.everyone())
@@ -122,7 +122,7 @@ class Comings(RuleBasedStateMachine):
 
     @invariant()
     def groups_are_prepared_as_their_sessions_are_now(self) -> None:
-        for group in self.registry.groups():
+        for group in self.registry.batches():
             assert bytes(group.users) == ",".join(str(one.user_id) for one in group.sessions).encode()
             assert bytes(group.devices) == ",".join(one.device_id for one in group.sessions).encode()
             assert group.ends_ms == min(one.ends_ms for one in group.sessions)
@@ -146,7 +146,7 @@ async def test_the_first_reason_stands_and_nothing_is_said_after_it() -> None:
     here.close(one, closes.ACCOUNT_DISABLED)
     here.close(one, closes.SESSION_REPLACED)
     assert here.get(1) is None
-    assert here.groups() == []
+    assert here.batches() == []
     assert one.close_task is not None
     await one.close_task
     assert box(one).closed_with == (closes.ACCOUNT_DISABLED.code, closes.ACCOUNT_DISABLED.meaning)
@@ -164,7 +164,7 @@ async def test_a_reason_is_cut_to_what_a_close_frame_holds() -> None:
 
 
 async def test_a_peer_that_takes_no_close_frame_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "CLOSE_PATIENCE_S", CLOSE_PATIENCE_S / 100)
+    monkeypatch.setattr(registry, "CLOSE_TIMEOUT_S", CLOSE_TIMEOUT_S / 100)
     one = session(1)
     box(one).is_frozen = True
     one.close(closes.SLOW_CONSUMER)

@@ -1,0 +1,68 @@
+"""The hub processes that share this database, and whether they share its Redis too.
+
+Claims hold between processes of one Redis only. The invariant: no claim is made on a server while a live process
+reports another one; a process whose Redis is merely out of reach reports none, and stops nobody.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from hub.errors import Unavailable
+from hub.store import Store
+from hub.store.installation import Peer
+
+COMPARE: Final = "compare HUB_REDIS_URL and HUB_DATABASE_URL of both"
+
+log = structlog.get_logger(__name__)
+
+
+class Split(Unavailable):
+    """Another live process of this database uses another Redis."""
+
+    def __init__(self, others: list[Peer]) -> None:
+        names = ", ".join(sorted(peer.name for peer in others))
+        super().__init__("the family", f"hub process {names} has this database but another Redis: {COMPARE}")
+
+
+class Family:
+    """This process among those of its database. `split` stands while a live one reports another Redis."""
+
+    def __init__(self, *, store: Store, identity: Callable[[], Awaitable[str]], process: str) -> None:
+        """`identity` asks the Redis of this process which server it is."""
+        self._store = store
+        self._identity = identity
+        self._process = process
+        self.split: Split | None = None
+
+    async def beat(self) -> None:
+        """Writes that this process lives and which Redis it reaches, which proves that the database takes writes.
+        Raises Unavailable."""
+        try:
+            server = await self._identity()
+        except Unavailable:
+            server = None
+        await self._report(server)
+
+    async def agree(self, server: str) -> None:
+        """Before claims are made on this server: every live process is on it, or on none. Raises Unavailable, Split."""
+        await self._report(server)
+        await self.check()
+
+    async def check(self) -> None:
+        """Raises Split while a live process reports another Redis than this one."""
+        if self.split is not None:
+            raise self.split
+
+    async def leave(self) -> None:
+        """Takes this process out of the family. Raises Unavailable."""
+        await self._store.installation.leave(self._process)
+
+    async def _report(self, server: str | None) -> None:
+        await self._store.installation.say_alive(self._process, server)
+        others = await self._store.installation.others(self._process)
+        elsewhere = [peer for peer in others if server and peer.redis and peer.redis != server]
+        if elsewhere and self.split is None:
+            log.error("the family is split: nothing is handed out", others=[peer.name for peer in elsewhere])
+        self.split = Split(elsewhere) if elsewhere else None
