@@ -41,7 +41,8 @@ class Assignments:
         self._upsert = _sqlite_upsert() if database.is_sqlite else _mysql_upsert()
 
     async def record(self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()) -> Written:
-        """Upserts all in one transaction; committed when it returns. What became of `confirm` is asked and told."""
+        """Upserts all; committed when it returns, and harmless to repeat where it raises. What became of `confirm` is
+        asked and told."""
         # Sorted, so that two processes lock rows in the same order.
         values = [_values(delivery) for delivery in sorted(deliveries, key=lambda d: (d.order_id, d.user_id))]
         async with self._database.writing() as connection:

@@ -5,6 +5,7 @@ struct.error, IndexError), but the other way round: what the statement asked for
 are known; all else is the environment's.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -18,13 +19,19 @@ from hub.runtime import metrics
 _WRONG_STATEMENTS: Final = frozenset({1054, 1064, 1136, 1146, 1305})
 """MySQL's codes for a statement that can never succeed: no such column, syntax, number of values, table, function.
 Source: the error reference of MySQL 8.0 and MariaDB 10.11."""
+_AT_THE_END: Final = frozenset({1053, 1152, 1158, 1159, 1160, 1161, 1180, 1927, 3024})
+"""Codes that a server sends while it ends a connection or fails to commit: what stands is not known."""
 _WRONG_IN_SQLITE: Final = ("no such column", "no such table", "has no column named", "syntax error")
 
 
 @contextmanager
-def boundary(*, is_commit: bool = False) -> Iterator[None]:
-    """Around one call to the driver, and nothing of ours. Raises Unavailable (InDoubt at a COMMIT), Rejected, or the
-    driver's own error where the statement is wrong."""
+def boundary(*, decides: bool = False) -> Iterator[None]:
+    """Around one call to the driver, and nothing of ours. Raises Unavailable, Rejected, or the driver's own error where
+    the statement is wrong.
+
+    `decides`: the call is a COMMIT, or a statement that commits by itself; where the server did not answer it, it may
+    stand or not, and InDoubt is raised.
+    """
     try:
         yield
     except (IntegrityError, DataError) as error:
@@ -33,7 +40,21 @@ def boundary(*, is_commit: bool = False) -> Iterator[None]:
         if is_our_mistake(error):
             raise
         metrics.UNAVAILABLE.labels("database").inc()
-        raise (InDoubt if is_commit else Unavailable)("the database", words(error)) from error
+        kind = InDoubt if decides and not _is_an_answer(error) else Unavailable
+        raise kind("the database", words(error)) from error
+
+
+def _is_an_answer(error: Exception) -> bool:
+    """Whether the server itself said no, so that nothing stands: MySQL's server errors are numbered below 2000 and from
+    3000 on, its client's in between. SQLite is no server; what it raises is an answer."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError) or error.connection_invalidated:
+        return False
+    arguments = getattr(error.orig, "args", ())
+    if arguments and isinstance(arguments[0], int):
+        return (1000 <= arguments[0] < 2000 or arguments[0] >= 3000) and arguments[0] not in _AT_THE_END
+    return isinstance(getattr(error.orig, "__cause__", None) or error.orig, sqlite3.Error)
 
 
 def is_our_mistake(error: Exception) -> bool:

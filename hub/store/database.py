@@ -1,4 +1,4 @@
-"""The engine, and the two ways to a connection: `reading` and `writing`.
+"""The engines, and the ways to a connection: `reading`, `writing` and `transaction`.
 
 The invariants: whatever a driver raises because the database is out of reach leaves here as `Unavailable`; nobody waits
 for a hung database for more than `TIMEOUT_S`; and a connection that something odd happened to is not used again.
@@ -30,20 +30,22 @@ T = TypeVar("T")
 
 
 class Connection:
-    """A connection as the store's queries use it: each call crosses the boundary by itself."""
+    """A connection as the store's queries use it: each call crosses the boundary by itself. `decides`: what it writes
+    is committed with the statement."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_decides", "_raw")
 
-    def __init__(self, raw: AsyncConnection) -> None:
+    def __init__(self, raw: AsyncConnection, *, decides: bool = False) -> None:
         self._raw = raw
+        self._decides = decides
 
     @property
     def dialect(self) -> Dialect:
         return self._raw.dialect
 
     async def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
-        """Raises Unavailable, Rejected."""
-        with boundary():
+        """Raises Unavailable, InDoubt where it decides, Rejected."""
+        with boundary(decides=self._decides):
             return await self._raw.execute(statement, values)
 
     async def scalar(self, statement: Executable) -> Any:
@@ -64,9 +66,9 @@ class Database:
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         engine = _sqlite if self.is_sqlite else _mysql
-        # READ COMMITTED: with MySQL's default, concurrent upserts lock the gaps between each other's rows.
-        self._writer = engine(url, isolation_level=None if self.is_sqlite else "READ COMMITTED")
         self._reader = engine(url, isolation_level="AUTOCOMMIT")
+        self._writer = engine(url, isolation_level="AUTOCOMMIT")
+        self._transactions = engine(url, isolation_level=None if self.is_sqlite else "READ COMMITTED")
 
     @property
     def name(self) -> str:
@@ -81,9 +83,19 @@ class Database:
 
     @asynccontextmanager
     async def writing(self, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Connection]:
-        """A transaction: committed when the block ends, rolled back when it raises. Raises InDoubt at the COMMIT."""
-        commit = _Commit()
-        async with _in_time(timeout_s, commit), _lent(self._writer) as raw:
+        """A connection whose statements are committed one by one: a round trip each, and a process that is frozen in
+        between holds no lock. Its calls raise InDoubt where it is not known whether one stands."""
+        under_way = _UnderWay()
+        async with _in_time(timeout_s, under_way), _lent(self._writer) as raw:
+            under_way.decides = True
+            yield Connection(raw, decides=True)
+
+    @asynccontextmanager
+    async def transaction(self, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Connection]:
+        """For writes that stand together or not at all: committed when the block ends, rolled back when it raises.
+        Raises InDoubt at the COMMIT."""
+        under_way = _UnderWay()
+        async with _in_time(timeout_s, under_way), _lent(self._transactions) as raw:
             with boundary():
                 transaction = await raw.begin()
             try:
@@ -93,8 +105,8 @@ class Database:
                     with boundary():
                         await transaction.rollback()
                 raise
-            commit.is_under_way = True
-            with boundary(is_commit=True):
+            under_way.decides = True
+            with boundary(decides=True):
                 await transaction.commit()
 
     async def ping(self) -> None:
@@ -102,23 +114,23 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for engine in (self._reader, self._writer, self._transactions):
+            await engine.dispose()
 
 
-class _Commit:
-    """Whether the COMMIT has been sent: from then on a time-out says nothing about what stands."""
+class _UnderWay:
+    """Whether what is under way decides what stands: a time-out then says nothing about it."""
 
-    is_under_way = False
+    decides = False
 
 
 @asynccontextmanager
-async def _in_time(timeout_s: float, commit: _Commit | None = None) -> AsyncIterator[None]:
+async def _in_time(timeout_s: float, under_way: _UnderWay | None = None) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(timeout_s):
             yield
     except TimeoutError as error:
-        with boundary(is_commit=commit is not None and commit.is_under_way):
+        with boundary(decides=under_way is not None and under_way.decides):
             raise OSError(f"no answer within {timeout_s:g} s") from error
 
 
@@ -129,7 +141,7 @@ async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         raw = await engine.connect()
     try:
         yield raw
-    except Unavailable:
+    except (Unavailable, asyncio.CancelledError):
         await _discard(raw)
         raise
     finally:
@@ -156,10 +168,16 @@ def _mysql(url: str, **options: Any) -> AsyncEngine:
         max_overflow=5,
         pool_timeout=TIMEOUT_S,
         pool_recycle=1_800,
-        # Nothing to undo: readers commit by themselves, writers have committed or rolled back.
+        # Nothing to undo: statements commit by themselves, transactions have committed or rolled back.
         pool_reset_on_return=None,
+        skip_autocommit_rollback=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": 5, "charset": "utf8mb4"},
+        # READ COMMITTED: with MySQL's default, concurrent upserts lock the gaps between each other's rows.
+        connect_args={
+            "connect_timeout": 5,
+            "charset": "utf8mb4",
+            "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        },
         **options,
     )
     _ping_when_idle(engine)

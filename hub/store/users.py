@@ -77,7 +77,7 @@ class Users:
     async def set(self, user_id: int, now_ms: int, **values: Any) -> bool:
         """Sets columns of one user; False when there is none."""
         query = update(users).where(users.c.id == user_id).values(updated_at=now_ms, **values)
-        async with self._database.writing() as connection:
+        async with self._database.transaction() as connection:
             found = (await connection.execute(query)).rowcount > 0
             if found:
                 await note_change(connection, user_id)
@@ -87,7 +87,7 @@ class Users:
         """Sets the expiry, and with it the status: a disabled account stays disabled."""
         is_over = expire_ms is not None and expire_ms <= now_ms
         before, after = (ACTIVE, EXPIRED) if is_over else (EXPIRED, ACTIVE)
-        async with self._database.writing() as connection:
+        async with self._database.transaction() as connection:
             query = update(users).where(users.c.id == user_id).values(expire_at=expire_ms, updated_at=now_ms)
             found = (await connection.execute(query)).rowcount > 0
             await connection.execute(
@@ -112,7 +112,7 @@ class Users:
         query = update(users).where(users.c.id == user_id).values(session_id=None, updated_at=now_ms)
         if session_id is not None:
             query = query.where(users.c.session_id == session_id)
-        async with self._database.writing() as connection:
+        async with self._database.transaction() as connection:
             found = (await connection.execute(query)).rowcount > 0
             if found:
                 await note_change(connection, user_id)

@@ -62,7 +62,7 @@ async def _create(store: Store, names: list[str], password_hash: str) -> list[To
         }
         for name in names
     ]
-    async with store.database.writing() as connection:
+    async with store.database.transaction() as connection:
         await connection.execute(insert(users), rows)
         found = await connection.execute(select(users.c.id, users.c.username).where(users.c.username.in_(names)))
         id_of = {row.username: row.id for row in found}

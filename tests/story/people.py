@@ -39,7 +39,7 @@ async def enrol(database_url: str, count: int, expire_ms: int | None = None) -> 
     rows = [{"username": name, "expire_at": expire_ms} | fixed for name in names]
     store = Store(database_url)
     try:
-        async with store.database.writing() as connection:
+        async with store.database.transaction() as connection:
             await connection.execute(insert(users), rows)
             found = await connection.execute(select(users.c.id, users.c.username).where(users.c.username.in_(names)))
             return [Person(row.id, row.username) for row in found.all()]
