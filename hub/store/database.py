@@ -205,8 +205,10 @@ def _ping_when_idle(engine: AsyncEngine) -> None:
             raise DisconnectionError(str(error)) from error  # the pool opens a new one
 
 
-def _sqlite(url: str, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": TIMEOUT_S}, hide_parameters=True, **options)
+def _sqlite(url: str, *, isolation_level: str | None) -> AsyncEngine:
+    engine = create_async_engine(
+        url, connect_args={"timeout": TIMEOUT_S}, hide_parameters=True, isolation_level=isolation_level
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
@@ -218,9 +220,10 @@ def _sqlite(url: str, **options: Any) -> AsyncEngine:
         # The driver would begin a transaction only at the first write, too late to wait for another writer.
         connection.isolation_level = None
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        if connection.get_isolation_level() != "AUTOCOMMIT":
+    if isolation_level is None:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _begin(connection: Any) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
