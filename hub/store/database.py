@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection as SyncConnection
@@ -23,8 +24,8 @@ from .boundary import boundary
 
 TIMEOUT_S: Final = 10
 PING_AFTER_S: Final = 1.0
-"""A connection that was idle for longer is asked whether it still lives before it is used: a round trip that a busy hub
-saves, since what broke within the last second is found by the statement itself."""
+"""A connection that was idle for longer, or since before the last trouble, is asked whether it still lives before it is
+used. A busy hub saves the round trip: what breaks within a second is found by the statement itself."""
 
 T = TypeVar("T")
 
@@ -65,7 +66,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        engine = _sqlite if self.is_sqlite else _mysql
+        self._trouble = _Trouble()
+        engine = _sqlite if self.is_sqlite else partial(_mysql, trouble=self._trouble)
         self._reader = engine(url, isolation_level="AUTOCOMMIT")
         self._writer = engine(url, isolation_level="AUTOCOMMIT")
         self._transactions = engine(url, isolation_level=None if self.is_sqlite else "READ COMMITTED")
@@ -78,7 +80,7 @@ class Database:
     @asynccontextmanager
     async def reading(self, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Connection]:
         """A connection that sees what is committed; statements stand alone."""
-        async with _in_time(timeout_s), _lent(self._reader) as raw:
+        async with _in_time(timeout_s), _lent(self._reader, self._trouble) as raw:
             yield Connection(raw)
 
     @asynccontextmanager
@@ -86,7 +88,7 @@ class Database:
         """A connection whose statements are committed one by one: a round trip each, and a process that is frozen in
         between holds no lock. Its calls raise InDoubt where it is not known whether one stands."""
         under_way = _UnderWay()
-        async with _in_time(timeout_s, under_way), _lent(self._writer) as raw:
+        async with _in_time(timeout_s, under_way), _lent(self._writer, self._trouble) as raw:
             under_way.decides = True
             yield Connection(raw, decides=True)
 
@@ -95,7 +97,7 @@ class Database:
         """For writes that stand together or not at all: committed when the block ends, rolled back when it raises.
         Raises InDoubt at the COMMIT."""
         under_way = _UnderWay()
-        async with _in_time(timeout_s, under_way), _lent(self._transactions) as raw:
+        async with _in_time(timeout_s, under_way), _lent(self._transactions, self._trouble) as raw:
             with boundary():
                 transaction = await raw.begin()
             try:
@@ -118,6 +120,12 @@ class Database:
             await engine.dispose()
 
 
+class _Trouble:
+    """When the database last failed a call: what was connected before is doubtful."""
+
+    last = 0.0
+
+
 class _UnderWay:
     """Whether what is under way decides what stands: a time-out then says nothing about it."""
 
@@ -135,13 +143,14 @@ async def _in_time(timeout_s: float, under_way: _UnderWay | None = None) -> Asyn
 
 
 @asynccontextmanager
-async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def _lent(engine: AsyncEngine, trouble: _Trouble) -> AsyncIterator[AsyncConnection]:
     """A connection of the pool; not given back when anything went wrong that is not the statement's own refusal."""
     with boundary():
         raw = await engine.connect()
     try:
         yield raw
     except (Unavailable, asyncio.CancelledError):
+        trouble.last = time.monotonic()
         await _discard(raw)
         raise
     finally:
@@ -161,7 +170,7 @@ async def _give_back(raw: AsyncConnection) -> None:
         await _discard(raw)
 
 
-def _mysql(url: str, **options: Any) -> AsyncEngine:
+def _mysql(url: str, *, trouble: _Trouble, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=5,
@@ -180,11 +189,11 @@ def _mysql(url: str, **options: Any) -> AsyncEngine:
         },
         **options,
     )
-    _ping_when_idle(engine)
+    _ping_when_doubtful(engine, trouble)
     return engine
 
 
-def _ping_when_idle(engine: AsyncEngine) -> None:
+def _ping_when_doubtful(engine: AsyncEngine, trouble: _Trouble) -> None:
     """Asks a connection that was idle whether it lives, as `pool_pre_ping` asks every time."""
     dialect = engine.dialect
 
@@ -196,7 +205,7 @@ def _ping_when_idle(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "checkout")
     def _ping(connection: Any, record: Any, _proxy: Any) -> None:
         since = record.info.get("idle_since")
-        if since is None or time.monotonic() - since < PING_AFTER_S:
+        if since is None or (time.monotonic() - since < PING_AFTER_S and since > trouble.last):
             return
         try:
             dialect.do_ping(connection)
