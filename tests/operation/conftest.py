@@ -14,12 +14,12 @@ import pytest
 import uvloop
 
 from hub.sessions.wire import WireProtocol
+from tests.kit.admin import Admin, Books, books_of
+from tests.kit.agents import Desk, Trader, desk_of
+from tests.kit.people import enrol, log_in
 from tests.services.hub_process import HubProcess, HubSettings
 from tests.services.mariadb import MariaDB
 from tests.story.conftest import Play, Stage, Stages, play_on
-from tests.story.office import Admin, Books, books_of
-from tests.story.people import enrol, log_in
-from tests.story.trader import Desk, Trader, desk_of
 
 from .line import Line
 from .thread_hub import Certificate, ThreadHub, make_certificate

@@ -19,7 +19,7 @@ from websockets.uri import parse_uri
 from protocol.closes import retry_hint_ms
 from protocol.conversation import Conversation
 from protocol.messages import SUBPROTOCOL, Error, Hello, OrderMessage, Time, TimeReply, ToAgent, ToHub, Welcome
-from tests.story.people import Person
+from tests.kit.people import Person
 
 SMALLEST_BUFFER: Final = 2_048
 SMALL_SEGMENT: Final = 536

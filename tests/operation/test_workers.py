@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from protocol import closes
+from tests.kit.agents import Trader
 from tests.services.fixtures import Stores
 from tests.services.hub_process import HubSettings
 from tests.services.waiting import WaitedTooLong, eventually
 from tests.story.conftest import Play, Stage, play_on
-from tests.story.trader import Trader
 
 from .workers import MOST_TRIES, WORKERS, WorkersHub
 

@@ -14,14 +14,13 @@ from typing import TypeVar
 import aiohttp
 import pytest
 
+from tests.kit.admin import Admin, Books, books_of
+from tests.kit.agents import Desk, Trader, desk_of
+from tests.kit.people import Person, enrol
 from tests.services.hub_process import HubProcess, HubSettings
 from tests.services.mariadb import MariaDB
 from tests.services.process import Process
 from tests.services.redis_server import RedisServer
-
-from .office import Admin, Books, books_of
-from .people import Person, enrol
-from .trader import Desk, Trader, desk_of
 
 P = TypeVar("P", bound=Process)
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import jwt
 
+from tests.kit.admin import ask
+from tests.kit.agents import Trader
+from tests.kit.people import Person
 from tests.services.waiting import eventually
 
 from .conftest import Play
 from .crowd import Crowd, Member
-from .office import ask
-from .people import Person
-from .trader import Trader
 
 POLL_EVERY = 4
 RELOGIN_EVERY = 5

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import aiohttp
 
+from tests.kit.agents import Trader
 from tests.services.hub_process import HubProcess
 from tests.services.waiting import eventually
 
 from .conftest import Play
-from .trader import Trader
 
 TRADERS = 12
 LATEST_KILL_S = 0.06

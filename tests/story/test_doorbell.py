@@ -6,11 +6,11 @@ Redis belongs to this package's pair of hubs alone, so it may be emptied, trimme
 import asyncio
 
 from protocol import closes
+from tests.kit.agents import Trader
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import eventually
 
 from .conftest import Play
-from .trader import Trader
 
 PROMISED_S = 2
 STREAM = "hub:events"

@@ -2,10 +2,10 @@
 
 import asyncio
 
+from tests.kit.agents import Trader
 from tests.services.waiting import eventually
 
 from .conftest import Play
-from .trader import Trader
 
 CONCURRENT = 200
 

@@ -7,12 +7,12 @@ import pytest
 
 from agent.model.events import End, Submitting
 from protocol import closes
+from tests.kit.agents import Trader
+from tests.kit.people import log_in
 from tests.services.waiting import eventually
 
 from .conftest import Play
 from .crowd import crowd_in
-from .people import log_in
-from .trader import Trader
 
 
 async def test_a_second_connection_under_the_same_login_replaces_the_first(either: Play) -> None:

@@ -36,7 +36,7 @@ from protocol.messages import (
 )
 from tests.services.waiting import eventually
 
-from .office import Answer, ask
+from .admin import Answer, ask
 from .people import Person, log_in
 
 HEARTBEAT_S = 5
