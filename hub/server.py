@@ -124,7 +124,12 @@ def _share_metrics(settings: Settings, port: int) -> None:
 
 
 def _end_quietly() -> None:
-    """uvicorn raises the signal again after its clean end; by then there is nothing left to kill."""
+    """uvicorn raises the signal again after its clean end; by then there is nothing left to kill.
+
+    It listens to SIGINT also where it was started to ignore it (a script's background job): there it is blocked.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for number in (signal.SIGTERM, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda _number, _frame: None)

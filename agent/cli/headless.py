@@ -131,5 +131,6 @@ def _on_signals(stop: Callable[[], None]) -> None:
     if sys.platform == "win32":
         signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupted))
         return
-    loop.add_signal_handler(signal.SIGINT, interrupted)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # ignored from the start: a script's background job
+        loop.add_signal_handler(signal.SIGINT, interrupted)
     loop.add_signal_handler(signal.SIGTERM, stop)

@@ -11,8 +11,10 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from .waiting import WaitedTooLong, wait_until
 
@@ -53,6 +55,30 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("a hundred ports tried, all taken")
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """What is started inside heeds SIGINT, as on a terminal, also where this run itself was started to ignore it
+    (`nohup`, a script's background job): a handler does not outlive exec, an ignored signal does. Main thread only."""
+    with _on_sigint(signal.default_int_handler):
+        yield
+
+
+@contextmanager
+def ignoring_ctrl_c() -> Iterator[None]:
+    """What is started inside is a script's background job: it begins with SIGINT ignored. Main thread only."""
+    with _on_sigint(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _on_sigint(handler: Any) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Process:
@@ -149,6 +175,11 @@ class Process:
             return self._child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise WaitedTooLong(f"{self.name} runs after {timeout_s:g} s\n{self.log_end()}") from None
+
+    def interrupt(self) -> None:
+        """SIGINT to it alone, as Ctrl-C at its terminal would send it. It may or may not end: see `wait`."""
+        assert self._child is not None, f"{self.name} was never started"
+        self._child.send_signal(signal.SIGINT)
 
     def restart(self) -> None:
         self.stop()

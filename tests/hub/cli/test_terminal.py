@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.hub_process import clean_environment
+from tests.services.process import heeding_ctrl_c
 from tests.services.waiting import wait_until
 
 from .conftest import TOKEN
@@ -33,7 +34,8 @@ def start(home: Path, stand_in: StandIn, *arguments: str, **pipes: int) -> "subp
         env = {name: value for name, value in env.items() if name != "NO_COLOR"} | {"TERM": "xterm", "COLUMNS": "100"}
     default = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "hub", *arguments]
-    return subprocess.Popen(command, env=env, cwd=home, text=True, **(default | pipes))  # type: ignore[call-overload,no-any-return]
+    with heeding_ctrl_c():
+        return subprocess.Popen(command, env=env, cwd=home, text=True, **(default | pipes))  # type: ignore[call-overload,no-any-return]
 
 
 def run(home: Path, *arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]":
