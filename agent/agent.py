@@ -1,6 +1,6 @@
 """A session from login to end: the same for every front end, and many of them fit in one loop.
 
-`app.build` makes it; shells run it. The invariant: however a session ends, what is executing is finished first, and
+The invariant: however a session ends, what is executing is finished first, and
 the hub is told every result that it will take before `run` returns.
 """
 
@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-from agent.drivers.base import Driver
+from agent.drivers.base import Drivers
 from agent.link.api import Credentials, HubApi, Session, Unavailable
-from agent.link.hub_time import HubClock, sleep_while
 from agent.link.reconnecting import Link, Lost, backoff
 from agent.model.engine import Refused
 from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded
@@ -18,6 +17,7 @@ from agent.model.session_timer import SessionTimer
 from agent.trading import late_results as outbox
 from agent.trading.executor import Executor
 from agent.trading.journal import Journal
+from agent.world import World, sleep_while
 from protocol import closes
 
 T = TypeVar("T")
@@ -41,24 +41,24 @@ class Agent:
         credentials: Credentials,
         device_id: str,
         journal: Journal,
-        driver: Driver,
+        drivers: Drivers,
         api: HubApi,
         link: Link,
         executor: Executor,
         stream: Events,
-        clock: HubClock,
         session_s: int,
         patience_s: tuple[float, float],
+        world: World,
     ) -> None:
+        self._world = world
         self.events = stream
         self.journal = journal
         self.device_id = device_id
         self._credentials = credentials
-        self._driver = driver
+        self._drivers = drivers
         self._api = api
         self._link = link
         self._executor = executor
-        self._clock = clock
         self._session_s = session_s
         self._stop_grace_s, self._submit_s = patience_s
         self._stopped = asyncio.Event()
@@ -74,12 +74,14 @@ class Agent:
         """
         try:
             self._executor.recover()
+            await self._drivers.current.start()
             ended = await self._session(wait_for_hub)
         finally:
             await self._executor.finish(0)
             self.journal.close()
-            self._driver.close()
-        self.events.publish(ended)
+            for driver in self._drivers.all:
+                await driver.close()
+        self.events.emit(ended)
         return ended
 
     async def _session(self, wait_for_hub: bool) -> SessionEnded:
@@ -87,8 +89,8 @@ class Agent:
         if isinstance(session, SessionEnded):
             await self._executor.finish(self._stop_grace_s)
             return session
-        timer = SessionTimer(self._clock.read().wall_ms, self._session_s * 1000)
-        self.events.publish(LoggedIn(self._credentials.username, session.user_id, timer.ends_ms))
+        timer = SessionTimer(self._world.read().wall_ms, self._session_s * 1000)
+        self.events.emit(LoggedIn(self._credentials.username, session.user_id, timer.ends_ms))
         link = asyncio.create_task(self._link.run(session.token, self._executor))
         try:
             ended = await self._first(self._linked(link), self._timed(timer))
@@ -99,7 +101,7 @@ class Agent:
         return ended
 
     async def _login(self, wait_for_hub: bool) -> Session | SessionEnded:
-        delays = backoff()
+        delays = backoff(self._world.random)
         while True:
             try:
                 answer = await self._api.login(self._credentials, self.device_id)
@@ -107,18 +109,18 @@ class Agent:
                 if not wait_for_hub:
                     return SessionEnded(End.OUT_OF_REACH, str(error))
                 delay = next(delays)
-                self.events.publish(Disconnected(str(error), delay))
-                await asyncio.sleep(delay)
+                self.events.emit(Disconnected(str(error), delay))
+                await self._world.sleep(delay)
             else:
                 self._credentials.drop_password()
-                return SessionEnded(End.REFUSED, answer.reason) if isinstance(answer, Refused) else answer
+                return SessionEnded(End.REFUSED, answer.reason.text()) if isinstance(answer, Refused) else answer
 
     async def _linked(self, link: asyncio.Task[Lost]) -> SessionEnded:
         lost = await asyncio.shield(link)
         return SessionEnded(_ENDS.get(lost.close, End.PROTOCOL), lost.reason)
 
     async def _timed(self, timer: SessionTimer) -> SessionEnded:
-        await sleep_while(lambda: timer.left_ms(self._clock.read().wall_ms))
+        await sleep_while(self._world, lambda: timer.left_ms(self._world.read().wall_ms))
         return SessionEnded(End.SESSION_OVER, "the session has lasted as long as a login is good for")
 
     async def _report(self, session: Session) -> None:
@@ -126,7 +128,7 @@ class Agent:
         if self._link.is_open:
             await self._executor.wait_until_reported(REPORT_S)
         await self._link.close()
-        await outbox.empty(self.journal, self._api, session.token, self.events)
+        await outbox.empty(self.journal, self._api, session.token, self.events, self._world)
 
     async def _first(self, *lives: Coroutine[Any, Any, T | SessionEnded]) -> T | SessionEnded:
         """What the first of them says; or that somebody wants the agent to stop. Raises what broke the executor."""

@@ -1,6 +1,6 @@
 """This installation's UUID, made once and kept in the data directory (mode 0600).
 
-The wiring and the doctor import it. The invariant: two processes that start at once end up with the same UUID.
+The invariant: two processes that start at once end up with the same UUID.
 """
 
 import os

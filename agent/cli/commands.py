@@ -1,6 +1,6 @@
 """The command line: `agent`, `agent history`, `agent doctor`.
 
-Only `__main__` imports it. The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a password is
+The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a password is
 never an argument.
 """
 

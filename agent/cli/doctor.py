@@ -1,6 +1,6 @@
 """`agent doctor`: a line for each thing that an agent needs, with what to do where it is missing.
 
-Only the command line imports it. The invariant: it changes nothing but the making of the data directory.
+The invariant: it changes nothing but the making of the data directory.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def _settings(config: Settings) -> Finding:
     check = _("settings")
     refused = limits.check_stake(config.limits(), config.order_amount)
     if refused is not None:
-        return Finding(check, "wrong", refused.reason, _("change AGENT_ORDER_AMOUNT or its bounds"))
+        return Finding(check, "wrong", refused.reason.text(_), _("change AGENT_ORDER_AMOUNT or its bounds"))
     if config.driver not in BUILT:
         return Finding(check, "wrong", _("the driver {} is not built yet").format(config.driver), "AGENT_DRIVER=paper")
     symbols = ", ".join(sorted(config.allowed_symbols))

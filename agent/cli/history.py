@@ -1,6 +1,6 @@
 """`agent history`: what the journals of this computer tell, for people and for programs.
 
-Only the command line imports it. The invariant: it only reads, also while an agent is running.
+The invariant: it only reads, also while an agent is running.
 """
 
 from collections.abc import Iterable
@@ -32,6 +32,7 @@ class Totals(msgspec.Struct, frozen=True):
     placed: int
     won: int
     lost: int
+    tied: int
     staked: Decimal
     open_stake: Decimal
     profit: Decimal
@@ -56,8 +57,9 @@ def totals(entries: Iterable[Entry]) -> Totals:
     return Totals(
         orders=len(entries),
         placed=len(placed),
-        won=sum(entry.won is True for entry in settled),
-        lost=sum(entry.won is False for entry in settled),
+        won=sum(entry.result == "won" for entry in settled),
+        lost=sum(entry.result == "lost" for entry in settled),
+        tied=sum(entry.result == "tie" for entry in settled),
         staked=staked,
         open_stake=staked - _sum(entry.stake for entry in settled),
         profit=_sum(entry.profit for entry in settled),
@@ -83,6 +85,7 @@ def as_table(chapter: Chapter) -> Table:
     table = Table(title=f"{chapter.owner.username} · {chapter.owner.server}", show_footer=True)
     table.add_column(_("order"), _("{} orders").format(total.orders), justify="right")
     table.add_column(_("received"))
+    table.add_column(_("mode"))
     table.add_column(_("what"))
     table.add_column(_("stake"), f"{total.staked}", justify="right")
     table.add_column(_("outcome"), _("{} placed").format(total.placed))
@@ -110,10 +113,12 @@ def _row(entry: Entry) -> dict[str, Any]:
 def _cells(entry: Entry) -> tuple[str, ...]:
     order = entry.order
     outcome = entry.outcome or entry.state.value
-    why = f": {entry.message}" if entry.message else ""
+    said = entry.message if entry.reason is None else entry.reason.text(_)
+    why = f": {said}" if said else ""
     return (
         str(order.id),
         _time(entry.received_ms),
+        entry.mode.value,
         f"{order.symbol_name} {order.direction} {order.time_increments}",
         "" if entry.stake is None else str(entry.stake),
         f"{outcome}{why}",

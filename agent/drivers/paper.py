@@ -1,23 +1,21 @@
 """The paper exchange: a simulator that takes orders, remembers them, and settles them after their increment.
 
-The wiring imports it. The invariants: the same seed and the same order give the same fate; a position is on disk
+The invariants: the same seed and the same order give the same fate; a position is on disk
 before the exchange answers, so `find` tells the truth after a crash. Like the real one it does not notice being
 asked twice: a second request is a second position.
 """
 
-import asyncio
 import random
 import sqlite3
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from agent.link.hub_time import sleep_while
-from agent.model.engine import Ambiguous, Answer, Refused, Settlement, Submitted
+from agent.model.engine import Ambiguous, Answer, Entry, Mode, NotSent, Refused, Settlement, Submitted
+from agent.model.reasons import Reason
+from agent.world import REAL, World, sleep_while
 from protocol.messages import INCREMENT_SECONDS, Order
 
 FILE_NAME: Final = "paper.db"
@@ -60,69 +58,80 @@ def fate(simulation: Simulation, order: Order) -> Fate:
 
 
 class PaperExchange:
-    """A `Driver`. `now_ms` is the wall clock in ms."""
+    """A `Driver` that risks no money."""
 
     name = "paper"
+    mode = Mode.PAPER
 
-    def __init__(
-        self, folder: Path, simulation: Simulation, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    ) -> None:
+    def __init__(self, folder: Path, simulation: Simulation, world: World = REAL) -> None:
         self._simulation = simulation
-        self._now_ms = now_ms
+        self._world = world
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = sqlite3.connect(folder / FILE_NAME, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.executescript(_TABLES)
 
-    async def submit(self, order: Order, stake: Decimal, payout_ratio: Decimal) -> Answer:
-        """The request travels, the exchange decides and remembers, the answer travels."""
-        coming = fate(self._simulation, order)
-        await self._travel()
-        if coming.lost == "request":
-            return Ambiguous("the paper exchange did not answer")
-        number = self._take(order, stake, payout_ratio, coming)
-        await self._travel()
-        if coming.lost == "answer":
-            return Ambiguous("the paper exchange did not answer")
-        return self._answer(number)
+    async def start(self) -> None:
+        """Nothing to do: it is always there."""
 
-    async def find(self, order: Order) -> Submitted | Refused | None:
+    def refuses(self) -> Reason | None:
+        """It takes every order."""
+        return None
+
+    async def submit(self, order: Order, stake: Decimal, payout_ratio: Decimal, within_s: float) -> Answer:
+        """The request travels, the exchange decides and remembers, the answer travels."""
+        if within_s <= 0:
+            return NotSent(Reason("window.over"), is_late=True)
+        return await self._place(order, stake, payout_ratio)
+
+    async def find(self, entry: Entry) -> Submitted | Refused | None:
         """The paper exchange always knows: what it has not got, it never took."""
-        row = self._db.execute("SELECT min(id) FROM requests WHERE order_id = ?", (order.id,)).fetchone()
+        row = self._db.execute("SELECT min(id) FROM requests WHERE order_id = ?", (entry.order.id,)).fetchone()
         if row[0] is None:
-            return Refused("the paper exchange never got it")
+            return Refused(Reason("paper.never_came"))
         return self._answer(row[0])
 
-    async def settle(self, order: Order, exchange_order_id: str) -> Settlement | None:
+    async def settle(self, entry: Entry) -> Settlement | None:
         """Sleeps until the position is due by the wall clock."""
         row = self._db.execute(
             "SELECT settles_ms, won, stake, payout_ratio FROM requests WHERE id = ? AND order_id = ?",
-            (_number(exchange_order_id), order.id),
+            (_number(entry.exchange_order_id or ""), entry.order.id),
         ).fetchone()
         if row is None:
             return None
         settles_ms, won, stake, ratio = row
-        await sleep_while(lambda: settles_ms - self._now_ms())
+        await sleep_while(self._world, lambda: settles_ms - self._world.read().wall_ms)
         profit = Decimal(stake) * Decimal(ratio) if won else -Decimal(stake)
-        return Settlement(settled_ms=settles_ms, won=bool(won), profit=profit)
+        return Settlement(settles_ms, "won" if won else "lost", "confirmed", profit)
 
     def positions(self, order_id: int) -> int:
         """How many requests for this order reached the exchange."""
         row = self._db.execute("SELECT count(*) FROM requests WHERE order_id = ?", (order_id,)).fetchone()
         return int(row[0])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give the file back."""
         self._db.close()
 
+    async def _place(self, order: Order, stake: Decimal, payout_ratio: Decimal) -> Answer:
+        coming = fate(self._simulation, order)
+        await self._travel()
+        if coming.lost == "request":
+            return Ambiguous(Reason("paper.silent"))
+        number = self._take(order, stake, payout_ratio, coming)
+        await self._travel()
+        if coming.lost == "answer":
+            return Ambiguous(Reason("paper.silent"))
+        return self._answer(number)
+
     async def _travel(self) -> None:
         if self._simulation.latency_s > 0:
-            await asyncio.sleep(self._simulation.latency_s / 2)
+            await self._world.sleep(self._simulation.latency_s / 2)
 
     def _take(self, order: Order, stake: Decimal, payout_ratio: Decimal, coming: Fate) -> int:
         seconds = INCREMENT_SECONDS[order.time_increments] / self._simulation.speed
-        refused = "the paper exchange refused it" if coming.refused else None
-        settles_ms = self._now_ms() + round(seconds * 1000)
+        refused = "paper.refused" if coming.refused else None
+        settles_ms = self._world.read().wall_ms + round(seconds * 1000)
         done = self._db.execute(
             """INSERT INTO requests (order_id, refused, stake, payout_ratio, settles_ms, won)
             VALUES (?, ?, ?, ?, ?, ?)""",
@@ -136,7 +145,7 @@ class PaperExchange:
         ).fetchone()
         refused, stake, ratio, settles_ms = row
         if refused:
-            return Refused(refused)
+            return Refused(Reason("paper.refused"))
         data = {"exchange_order_id": f"P{number}", "stake": stake, "payout_ratio": ratio, "settles_ms": settles_ms}
         return Submitted(f"P{number}", data)
 

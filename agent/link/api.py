@@ -1,6 +1,6 @@
 """The hub over HTTP: login, and results when no connection can carry them.
 
-The agent, the outbox and the doctor import it. The invariants: a `no` of the hub is a value, a hub out of reach is
+The invariants: a `no` of the hub is a value, a hub out of reach is
 `Unavailable`, and no error text holds a password or a token.
 """
 
@@ -11,6 +11,7 @@ import msgspec
 
 from agent.model.account import is_loopback
 from agent.model.engine import Entry, Refused
+from agent.model.reasons import Reason
 
 TIMEOUT_S: Final = 10.0
 
@@ -80,7 +81,7 @@ class HubApi:
         body = {**msgspec.to_builtins(credentials), "device_id": device_id}
         status, answer = await self._post("/api/auth/login", body)
         if status != 200:
-            return Refused(why(answer) or f"the hub answered {status}", {"status": status})
+            return _refused(status, answer)
         return _data(answer, Session)
 
     async def record_result(self, token: str, entry: Entry) -> Refused | None:
@@ -94,7 +95,7 @@ class HubApi:
         }
         body = {"order_id": entry.order.id, "result": result}
         status, answer = await self._post("/api/orders/record-result", body, token)
-        return None if status == 200 else Refused(why(answer) or f"the hub answered {status}", {"status": status})
+        return None if status == 200 else _refused(status, answer)
 
     async def health(self) -> Health:
         """Raises Unavailable."""
@@ -125,6 +126,12 @@ class HubApi:
         return aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_S), trust_env=not is_loopback(self.server)
         )
+
+
+def _refused(status: int, answer: bytes) -> Refused:
+    said = why(answer)
+    reason = Reason("hub.said", {"said": said}) if said else Reason("hub.answered", {"status": str(status)})
+    return Refused(reason, {"status": status})
 
 
 def _data(answer: bytes, kind: type[Session]) -> Session:

@@ -1,6 +1,6 @@
 """One open WebSocket: a reader, a writer and the heartbeat, from `hello` to the close.
 
-Only the link makes it. The invariants: messages leave in the order in which they were offered; a hub that is not
+The invariants: messages leave in the order in which they were offered; a hub that is not
 heard for two heartbeats is hung up on (4006); the hub's clock is sampled at the welcome and with every heartbeat.
 """
 
@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from agent.link.hub_time import HubClock
 from agent.model.clock import Reading, Sample
 from agent.model.events import ClockChanged, Events
+from agent.world import World, deadline
 from protocol.closes import HEARTBEAT_LOST, Close, close_for
 from protocol.conversation import Conversation, RemoteProtocolError, State
 from protocol.messages import (
@@ -62,7 +63,10 @@ class Listener(Protocol):
 class Connection:
     """See the head of the module."""
 
-    def __init__(self, socket: ClientConnection, listener: Listener, hub_clock: HubClock, events: Events) -> None:
+    def __init__(
+        self, socket: ClientConnection, listener: Listener, hub_clock: HubClock, events: Events, world: World
+    ) -> None:
+        self._world = world
         self._socket = socket
         self._listener = listener
         self._hub_clock = hub_clock
@@ -102,7 +106,8 @@ class Connection:
         if not self.is_open:
             return
         try:
-            await asyncio.wait_for(self._outbox.join(), FLUSH_TIMEOUT_S)
+            async with deadline(self._world, FLUSH_TIMEOUT_S):
+                await self._outbox.join()
         except TimeoutError:
             self._socket.transport.abort()
 
@@ -121,7 +126,7 @@ class Connection:
     async def _read(self) -> tuple[Close, str]:
         while True:
             try:
-                async with asyncio.timeout(self._patience_s):
+                async with deadline(self._world, self._patience_s):
                     text = await self._socket.recv(decode=False)
                 message = self._conversation.receive(text)
             except TimeoutError:
@@ -145,14 +150,14 @@ class Connection:
         every_s = max(1, welcome.heartbeat_s)
         self._patience_s = 2.0 * every_s
         now = welcome.hub_time_ms
-        self._hub_clock.restart(Sample(self._asked.steady_ms, now, now, self._hub_clock.read()))
+        self._hub_clock.restart(Sample(self._asked.monotonic_ms, now, now, self._hub_clock.read()))
         self._listener.welcomed(welcome)
         self._tell_clock()
         self._ask()
         self._tasks.append(asyncio.create_task(self._beat(every_s)))
 
     def _told_the_time(self, reply: TimeReply) -> None:
-        if reply.t0_ms == self._asked.steady_ms:
+        if reply.t0_ms == self._asked.monotonic_ms:
             sample = Sample(reply.t0_ms, reply.t1_ms, reply.t2_ms, self._hub_clock.read())
             self._hub_clock.add(sample)
             self._tell_clock()
@@ -165,14 +170,14 @@ class Connection:
 
     def _ask(self) -> None:
         self._asked = self._hub_clock.read()
-        self._say(Time(t0_ms=self._asked.steady_ms))
+        self._say(Time(t0_ms=self._asked.monotonic_ms))
 
     def _tell_clock(self) -> None:
-        self._events.publish(ClockChanged(self._hub_clock.offset_ms(), self._hub_clock.now().uncertainty_ms))
+        self._events.emit(ClockChanged(self._hub_clock.offset_ms(), self._hub_clock.now().uncertainty_ms))
 
     async def _beat(self, every_s: float) -> None:
         while True:
-            await asyncio.sleep(every_s)
+            await self._world.sleep(every_s)
             self._ask()
 
     async def _write(self) -> None:

@@ -1,14 +1,12 @@
 """The reconnecting client: keeps a connection to the hub until the hub says that there shall be none.
 
-The agent runs it; it tells a `Listener` what it hears and takes messages by `offer`. The invariants: `Conversation`
+It tells a `Listener` what it hears and takes messages by `offer`. The invariants: `Conversation`
 decides who may speak; whether to come back is read from `close.retry`, never decided here; nobody waits for a slow
 hub, since what is dropped with a connection is repeated out of the journal.
 """
 
-import asyncio
-import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from random import Random
 from typing import Final, Literal, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,6 +17,7 @@ from agent.link.connection import Connection, Listener
 from agent.link.hub_time import HubClock
 from agent.model.account import is_loopback
 from agent.model.events import Disconnected, Events
+from agent.world import World
 from protocol.closes import ACCOUNT_DISABLED, NORMAL, TOKEN_EXPIRED, Close, close_for, retry_hint_ms
 from protocol.codec import MAX_FRAME_BYTES
 from protocol.messages import SUBPROTOCOL, ToHub
@@ -30,11 +29,11 @@ OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 
 
-def backoff(draw: Callable[[], float] = random.random) -> Iterator[float]:
+def backoff(chance: Random) -> Iterator[float]:
     """Seconds to wait before each next try: exponential with full jitter, so that a crowd comes back spread out."""
     longest = FIRST_DELAY_S
     while True:
-        yield draw() * longest
+        yield chance.random() * longest
         longest = min(longest * 2, LONGEST_DELAY_S)
 
 
@@ -53,7 +52,8 @@ _REFUSALS: Final = {401: TOKEN_EXPIRED, 403: ACCOUNT_DISABLED}
 class Link:
     """One agent's way to its hub."""
 
-    def __init__(self, server: str, hub_clock: HubClock, events: Events) -> None:
+    def __init__(self, server: str, hub_clock: HubClock, events: Events, world: World) -> None:
+        self._world = world
         self._url = "ws" + server.removeprefix("http") + "/ws"
         self._proxy: Literal[True] | None = None if is_loopback(server) else True
         self._hub_clock = hub_clock
@@ -72,16 +72,16 @@ class Link:
 
     async def run(self, token: str, listener: Listener) -> Lost:
         """Stay connected; returns the close that allows no return. Cancel it to give up."""
-        delays = backoff()
+        delays = backoff(self._world.random)
         while True:
             lost = await self._attempt(token, listener)
             if not lost.close.retry:
                 return lost
             if lost.lasted_s >= HEALTHY_AFTER_S:
-                delays = backoff()
+                delays = backoff(self._world.random)
             delay = next(delays) + _asked_to_wait_s(lost.reason)
-            self._events.publish(Disconnected(lost.reason, delay))
-            await asyncio.sleep(delay)
+            self._events.emit(Disconnected(lost.reason, delay))
+            await self._world.sleep(delay)
 
     async def close(self) -> None:
         """Say goodbye (1000), after what is still in the outbox."""
@@ -96,14 +96,14 @@ class Link:
             return _refused(error)
         except (OSError, WebSocketException) as error:
             return Lost(OUT_OF_REACH, str(error) or type(error).__name__)
-        since = time.monotonic()
-        self._connection = Connection(socket, listener, self._hub_clock, self._events)
+        since_ms = self._world.read().monotonic_ms
+        self._connection = Connection(socket, listener, self._hub_clock, self._events, self._world)
         try:
             close, reason = await self._connection.run()
         finally:
             self._connection = None
             await socket.close()
-        return Lost(close, reason, time.monotonic() - since)
+        return Lost(close, reason, (self._world.read().monotonic_ms - since_ms) / 1000)
 
     async def _connect(self, token: str) -> ClientConnection:
         return await connect(

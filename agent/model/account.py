@@ -1,6 +1,6 @@
 """PURE: whose journal it is: one user at one hub.
 
-Anybody may import it. The invariant: two owners never share a folder nor a device id. The device id depends on the
+The invariant: two owners never share a folder nor a device id. The device id depends on the
 owner because the hub sends an unacked order again to the same device: if one hub is known here by two addresses,
 each has its own journal, and a shared device id would let one order into both.
 """

@@ -1,6 +1,6 @@
 """PURE: the hub's clock, estimated from four-timestamp exchanges.
 
-Anybody may import it. The invariant: the true time of the hub lies within `uncertainty_ms` of what `at` says,
+The invariant: the true time of the hub lies within `uncertainty_ms` of what `at` says,
 as far as the samples and the two local clocks can tell; when the local clocks disagree about how much time has passed
 (the computer slept, somebody set the clock), the disagreement counts as uncertainty until a newer sample comes.
 """
@@ -16,14 +16,14 @@ NO_IDEA_MS: Final = 10**12
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What the local clocks show at one moment, in ms: one that never jumps, and the one on the wall."""
+    """What the local clocks show at one moment, in ms: the one on the wall, and one that never jumps."""
 
-    steady_ms: int
     wall_ms: int
+    monotonic_ms: int
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One exchange: asked at `t0` (steady), received by the hub at `t1`, answered at `t2`, back at `t3`."""
+    """One exchange: asked at `t0` (monotonic), received by the hub at `t1`, answered at `t2`, back at `t3`."""
 
     t0_ms: int
     t1_ms: int
@@ -33,16 +33,16 @@ class Sample(msgspec.Struct, frozen=True):
     @property
     def rtt_ms(self) -> int:
         """Time on the way, both ways."""
-        return max(0, (self.t3.steady_ms - self.t0_ms) - (self.t2_ms - self.t1_ms))
+        return max(0, (self.t3.monotonic_ms - self.t0_ms) - (self.t2_ms - self.t1_ms))
 
     @property
     def offset_ms(self) -> int:
-        """What to add to the steady clock to have the hub's."""
-        return ((self.t1_ms - self.t0_ms) + (self.t2_ms - self.t3.steady_ms)) // 2
+        """What to add to the monotonic clock to have the hub's."""
+        return ((self.t1_ms - self.t0_ms) + (self.t2_ms - self.t3.monotonic_ms)) // 2
 
     def uncertainty_ms(self, now: Reading) -> int:
         """Half the way, the rounding, and what the two local clocks disagree about since then."""
-        steady = now.steady_ms - self.t3.steady_ms
+        steady = now.monotonic_ms - self.t3.monotonic_ms
         wall = now.wall_ms - self.t3.wall_ms
         apart = abs(wall - steady)
         return (self.rtt_ms + 1) // 2 + ROUNDING_MS + (apart if apart > ROUNDING_MS else 0)
@@ -74,4 +74,4 @@ class Clock(msgspec.Struct, frozen=True):
         best = self.best(now)
         if best is None:
             return HubTime(now.wall_ms, NO_IDEA_MS)
-        return HubTime(now.steady_ms + best.offset_ms, best.uncertainty_ms(now))
+        return HubTime(now.monotonic_ms + best.offset_ms, best.uncertainty_ms(now))

@@ -1,16 +1,25 @@
-"""PURE: an entry of the journal, its states as a table, and what a driver may answer.
+"""PURE: an entry of the journal, its states as tables, and what a driver may answer.
 
-Anybody may import it; it imports the protocol only. The invariant: no way through `MOVES` passes SUBMITTING
-twice, and what is found in SUBMITTING can only end, never start again.
+The invariants: no way through the tables passes SUBMITTING twice; what is found in SUBMITTING can only end, never start
+again; `unknown` may become a fact, a fact never becomes anything else.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 import msgspec
 
+from agent.model.reasons import Reason
 from protocol.messages import Order, Outcome
+
+
+class Mode(StrEnum):
+    """Whether money is at stake."""
+
+    PAPER = "PAPER"
+    LIVE = "LIVE"
 
 
 class State(StrEnum):
@@ -31,14 +40,22 @@ MOVES: Final[dict[State, dict[Move, State]]] = {
     State.REPORTED: {"recorded": State.REPORTED},
 }
 
+WHILE_UNKNOWN: Final[dict[State, dict[Move, State]]] = {
+    State.DONE: {"success": State.DONE, "failed": State.DONE},
+    State.REPORTED: {"success": State.DONE, "failed": State.DONE},
+}
+"""What an entry may do besides, while its outcome is `unknown`: become a fact, which is reported (again)."""
+
 
 class IllegalMove(RuntimeError):
-    """A move that the table does not have: a bug of ours, and the reason why nothing happens twice."""
+    """A move that the tables do not have: a bug of ours, and the reason why nothing happens twice."""
 
 
-def move(state: State, step: Move) -> State:
-    """The state after a step. Raises IllegalMove."""
+def move(state: State, step: Move, outcome: Outcome | None = None) -> State:
+    """The state after a step of an entry with this outcome. Raises IllegalMove."""
     after = MOVES[state].get(step)
+    if after is None and outcome == "unknown":
+        after = WHILE_UNKNOWN[state].get(step)
     if after is None:
         raise IllegalMove(f"{step!r} is no move from {state.value!r}")
     return after
@@ -47,53 +64,98 @@ def move(state: State, step: Move) -> State:
 class Submitted(msgspec.Struct, frozen=True):
     """The exchange took it. `data` is its answer, without secrets."""
 
-    exchange_order_id: str
+    exchange_order_id: str | None
     data: dict[str, Any] | None = None
+    entry_price: Decimal | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):
     """The exchange, or one of our limits, said no; nothing stands at the exchange."""
 
-    reason: str
+    reason: Reason
+    data: dict[str, Any] | None = None
+
+
+class NotSent(msgspec.Struct, frozen=True):
+    """No byte of it had left; `is_late` where its window was over."""
+
+    reason: Reason
+    is_late: bool = False
     data: dict[str, Any] | None = None
 
 
 class Ambiguous(msgspec.Struct, frozen=True):
     """It may or may not stand at the exchange: a human's or a reconciliation's, never a retry's."""
 
-    reason: str
+    reason: Reason
     data: dict[str, Any] | None = None
 
 
-Answer = Submitted | Refused | Ambiguous
+Answer = Submitted | Refused | NotSent | Ambiguous
+
+ResolvedBy = Literal["exchange", "person", "hub"]
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """What is about to be submitted, where, and when by the hub's clock and by the wall's."""
+
+    driver: str
+    mode: Mode
+    stake: Decimal
+    payout_ratio: Decimal
+    submitted_ms: int
+    submitted_wall_ms: int
 
 
 class Conclusion(msgspec.Struct, frozen=True):
-    """How an entry ends. `executed_ms` is on the hub's clock."""
+    """How an entry ends. `executed_ms` is on the hub's clock; `resolved_by`: who knew, where it had been unknown."""
 
     outcome: Outcome
-    message: str
     executed_ms: int
+    reason: Reason | None = None
     data: dict[str, Any] | None = None
     exchange_order_id: str | None = None
+    entry_price: Decimal | None = None
+    resolved_by: ResolvedBy | None = None
+
+    @property
+    def message(self) -> str:
+        """The reason as the hub gets it: in English, and short enough for a message."""
+        return self.reason.text() if self.reason is not None else ""
 
 
 def conclude(answer: Answer, executed_ms: int) -> Conclusion:
     """What an answer of the exchange means for the entry."""
     match answer:
-        case Submitted(exchange_order_id, data):
-            return Conclusion("success", "", executed_ms, data, exchange_order_id)
+        case Submitted(exchange_order_id, data, entry_price):
+            return Conclusion("success", executed_ms, None, data, exchange_order_id, entry_price)
         case Refused(reason, data):
-            return Conclusion("failed", reason[:2000], executed_ms, data)
+            return Conclusion("failed", executed_ms, reason, data)
+        case NotSent(reason, is_late, data):
+            return Conclusion("expired" if is_late else "failed", executed_ms, reason, data)
         case Ambiguous(reason, data):
-            return Conclusion("unknown", reason[:2000], executed_ms, data)
+            return Conclusion("unknown", executed_ms, reason, data)
+
+
+TOO_LATE: Final = frozenset({"window.over", "unanswered"})
+"""The codes of reasons that mean `expired`."""
+
+
+def outcome_of(refused: Refused) -> Outcome:
+    """How an order ends that never got as far as the exchange."""
+    return "expired" if refused.reason.code in TOO_LATE else "rejected"
+
+
+SettledAs = Literal["won", "lost", "tie"]
+Source = Literal["estimated", "confirmed"]
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """How a position ended. `profit` in the stake's currency: positive won, negative lost; `settled_ms` wall clock."""
+    """How a position ended. `profit` in the stake's currency, negative where lost; `settled_ms` on the wall clock."""
 
     settled_ms: int
-    won: bool
+    result: SettledAs
+    source: Source
     profit: Decimal
 
 
@@ -105,22 +167,36 @@ class Halting(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A row of the journal. Times in milliseconds on the hub's clock, but for `settled_ms`."""
+    """A row of the journal. Times in ms on the hub's clock, except `settled_ms` and `submitted_wall_ms`."""
 
     order: Order
     state: State
     received_ms: int
     uncertainty_ms: int
+    driver: str
+    mode: Mode
     outcome: Outcome | None = None
     message: str = ""
+    reason_code: str | None = None
+    reason_facts: Mapping[str, str] = msgspec.field(default_factory=dict)
     data: dict[str, Any] | None = None
     executed_ms: int | None = None
     stake: Decimal | None = None
     payout_ratio: Decimal | None = None
+    submitted_ms: int | None = None
+    submitted_wall_ms: int | None = None
+    entry_price: Decimal | None = None
     exchange_order_id: str | None = None
+    resolved_by: ResolvedBy | None = None
     settled_ms: int | None = None
-    won: bool | None = None
+    result: SettledAs | None = None
+    source: Source | None = None
     profit: Decimal | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it ended so; None where there is nothing to explain."""
+        return None if self.reason_code is None else Reason(self.reason_code, self.reason_facts)
 
     @property
     def is_done(self) -> bool:

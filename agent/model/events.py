@@ -1,6 +1,6 @@
 """PURE: what happens in the agent, as a stream of typed events that any front end may subscribe to.
 
-Anybody may import it. The invariant: an event is published after its fact is in the journal, and nobody who
+The invariant: an event is emitted after its fact is in the journal, and nobody who
 listens can disturb an order: a subscriber's mistake is logged with its trace and ends there.
 """
 
@@ -8,11 +8,13 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from protocol.messages import Order, Outcome
+from agent.model.engine import Mode, ResolvedBy, SettledAs, Source
+from agent.model.reasons import Reason
+from protocol.messages import Increment, Order, Outcome
 
 
 class End(StrEnum):
@@ -54,6 +56,23 @@ class OrderReceived(msgspec.Struct, frozen=True):
 
     order: Order
     received_ms: int
+    mode: Mode
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A person may say yes or no until `until_ms` (hub's clock); no answer is a no."""
+
+    order_id: int
+    order: Order
+    stake: Decimal
+    ratio: Decimal
+    until_ms: int
+
+
+class AskedOver(msgspec.Struct, frozen=True):
+    """The question is answered, or nobody needs an answer any more."""
+
+    order_id: int
 
 
 class OrderRefused(msgspec.Struct, frozen=True):
@@ -61,7 +80,8 @@ class OrderRefused(msgspec.Struct, frozen=True):
 
     order_id: int
     outcome: Outcome
-    reason: str
+    mode: Mode
+    reason: Reason
 
 
 class Submitting(msgspec.Struct, frozen=True):
@@ -70,15 +90,25 @@ class Submitting(msgspec.Struct, frozen=True):
     order_id: int
     stake: Decimal
     payout_ratio: Decimal
+    mode: Mode
 
 
 class Executed(msgspec.Struct, frozen=True):
-    """The exchange has answered, or will not."""
+    """The exchange has answered, or will not. `reason` is None where it took the order."""
 
     order_id: int
     outcome: Outcome
-    message: str
+    mode: Mode
+    reason: Reason | None
     exchange_order_id: str | None
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What was `unknown` has become a fact, by whose word."""
+
+    order_id: int
+    outcome: Outcome
+    by: ResolvedBy
 
 
 class Reported(msgspec.Struct, frozen=True):
@@ -86,21 +116,61 @@ class Reported(msgspec.Struct, frozen=True):
 
     order_id: int
     outcome: Outcome
+    mode: Mode
 
 
 class NotReported(msgspec.Struct, frozen=True):
-    """The hub did not take a result over HTTP; it stays in the journal."""
+    """The hub will not take a result; it stays in the journal."""
 
     order_id: int
-    reason: str
+    mode: Mode
+    reason: Reason
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """A position ended."""
+    """A position ended; told again when an estimate is confirmed."""
 
     order_id: int
-    won: bool
+    mode: Mode
+    result: SettledAs
+    source: Source
     profit: Decimal
+
+
+class ExchangeSession(msgspec.Struct, frozen=True):
+    """The state of the session at the exchange; `until_ms` (wall clock) where it is known."""
+
+    state: Literal["bound", "ends_soon", "over", "unbound"]
+    until_ms: int | None
+    reason: Reason | None
+
+
+class RatioRefused(msgspec.Struct, frozen=True):
+    """The exchange no longer takes our payout ratio: the next order will fail as well. `theirs` where it said so."""
+
+    increment: Increment
+    ours: Decimal
+    theirs: Decimal | None
+
+
+class LimitReached(msgspec.Struct, frozen=True):
+    """A limit was hit that will refuse the next order, too."""
+
+    reason: Reason
+
+
+class TradingChanged(msgspec.Struct, frozen=True):
+    """Live trading was switched on or off, or trading was paused or goes on."""
+
+    is_live: bool
+    is_paused: bool
+    reason: Reason | None
+
+
+class Slept(msgspec.Struct, frozen=True):
+    """The computer was asleep, or this program was stopped, for so long."""
+
+    seconds: float
 
 
 class ClockChanged(msgspec.Struct, frozen=True):
@@ -136,12 +206,20 @@ Event = (
     | Connected
     | Disconnected
     | OrderReceived
+    | Asked
+    | AskedOver
     | OrderRefused
     | Submitting
     | Executed
+    | Resolved
     | Reported
     | NotReported
     | Settled
+    | ExchangeSession
+    | RatioRefused
+    | LimitReached
+    | TradingChanged
+    | Slept
     | ClockChanged
     | HaltChanged
     | HubSaid
@@ -163,8 +241,8 @@ class Events:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
-    def publish(self, event: Event) -> None:
-        """Tell everybody."""
+    def emit(self, event: Event) -> None:
+        """Tell every subscriber."""
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(event)

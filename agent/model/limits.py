@@ -1,6 +1,6 @@
 """PURE: the trader's own limits. They refuse with a reason, as a value; they never change a stake.
 
-Anybody may import it. The invariant: what passes has an allowed symbol and a stake of whole steps within bounds.
+The invariant: what passes has an allowed symbol and a stake of whole steps within bounds.
 """
 
 from decimal import Decimal
@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from agent.model.engine import Refused
+from agent.model.reasons import Reason
 from protocol.messages import Order
 
 
@@ -23,13 +24,13 @@ class Limits(msgspec.Struct, frozen=True):
 def check_stake(limits: Limits, stake: Decimal) -> Refused | None:
     """None if the stake is allowed."""
     if not stake.is_finite() or stake <= 0:
-        return Refused(f"stake {stake} is not a positive amount")
+        return _refused("stake_not_positive", stake=stake)
     if stake % limits.step:
-        return Refused(f"stake {stake} is not a multiple of {limits.step}")
+        return _refused("step", stake=stake, step=limits.step)
     if stake < limits.min_stake:
-        return Refused(f"stake {stake} is under the minimum of {limits.min_stake}")
+        return _refused("min_stake", stake=stake, min=limits.min_stake)
     if stake > limits.max_stake:
-        return Refused(f"stake {stake} is over the maximum of {limits.max_stake}")
+        return _refused("max_stake", stake=stake, max=limits.max_stake)
     return None
 
 
@@ -37,9 +38,13 @@ def check_symbol(limits: Limits, symbol: str) -> Refused | None:
     """None if the symbol is allowed."""
     if symbol in limits.symbols:
         return None
-    return Refused(f"symbol {symbol} is not allowed here, only {', '.join(sorted(limits.symbols)) or 'none'}")
+    return _refused("symbols", symbol=symbol, symbols=", ".join(sorted(limits.symbols)) or "none")
 
 
 def check(limits: Limits, order: Order, stake: Decimal) -> Refused | None:
     """None if this order may be placed with this stake."""
     return check_symbol(limits, order.symbol_name) or check_stake(limits, stake)
+
+
+def _refused(limit: str, **facts: object) -> Refused:
+    return Refused(Reason(f"limit.{limit}", {name: str(value) for name, value in facts.items()}))

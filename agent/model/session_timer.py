@@ -1,6 +1,6 @@
 """PURE: a login is good for 24 hours; then the trader logs in again.
 
-Anybody may import it. The invariant: a session never outlives its length, also when the computer slept meanwhile.
+The invariant: a session never outlives its length, also when the computer slept meanwhile.
 """
 
 from typing import Final

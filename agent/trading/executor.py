@@ -1,29 +1,28 @@
 """THE STORY: an order's life on the trader's computer, from top to bottom.
 
 journal `received` -> ack -> limits, halt, decision -> window -> journal `submitting` -> driver -> journal the outcome
--> result -> `recorded` -> journal `reported`. The agent imports it. The invariants: every step is on disk before the
-next begins; from the last check to the driver's first line nothing else runs; what is found in `submitting` at start
-is only asked about, never submitted.
+-> result -> `recorded` -> journal `reported`. The invariants: every step is on disk before the next begins; from the
+last check to the driver's first line nothing else runs; what is found in `submitting` at start is only asked about,
+never submitted.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-import msgspec
-
 from agent import __version__
-from agent.drivers.base import Driver
+from agent.drivers.base import Driver, Drivers
 from agent.link.connection import Heard
 from agent.link.hub_time import HubClock
 from agent.model import engine, events
 from agent.model.clock import HubTime
-from agent.model.engine import Ambiguous, Answer, Conclusion, Entry, Halting, State
+from agent.model.engine import Ambiguous, Answer, Conclusion, Entry, Halting, Refused, State, Submission
 from agent.model.events import Events
-from agent.model.limits import Limits
-from agent.trading.gate import Decide, Gate, agree
+from agent.model.reasons import Reason
+from agent.trading.gate import LATE, Gate
 from agent.trading.journal import Journal
+from agent.trading.terms import Approved
+from agent.world import World, deadline
 from protocol.messages import (
     Ack,
     Cancel,
@@ -31,10 +30,8 @@ from protocol.messages import (
     Halted,
     HaltMessage,
     Hello,
-    Increment,
     Order,
     OrderMessage,
-    Outcome,
     Recorded,
     Result,
     Resume,
@@ -42,17 +39,7 @@ from protocol.messages import (
     Welcome,
 )
 
-TOO_LATE: Final = "the window was over before it could be submitted"
-NOT_THIS_ONE: Final = "the journal on this computer has another order under this id: is the hub's database a new one?"
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What the trader puts up: the stake in USDT, the payout ratio of each increment, the limits, the patience."""
-
-    stake: Decimal
-    payouts: Mapping[Increment, Decimal]
-    limits: Limits
-    submit_timeout_s: float
+NOT_THIS_ONE: Final = Reason("order.another")
 
 
 class Executor:
@@ -62,21 +49,23 @@ class Executor:
         self,
         device_id: str,
         journal: Journal,
-        driver: Driver,
+        drivers: Drivers,
+        gate: Gate,
         hub_clock: HubClock,
         stream: Events,
         offer: Callable[[ToHub], None],
-        terms: Terms,
-        decide: Decide = agree,
+        world: World,
+        submit_timeout_s: float,
     ) -> None:
         self._device_id = device_id
         self._journal = journal
-        self._driver = driver
+        self._drivers = drivers
+        self._gate = gate
         self._hub_clock = hub_clock
         self._events = stream
         self._offer = offer
-        self._terms = terms
-        self._gate = Gate(journal, hub_clock, terms.limits, terms.stake, decide)
+        self._world = world
+        self._submit_timeout_s = submit_timeout_s
         self._orders: dict[int, asyncio.Task[None]] = {}
         self._settlements: set[asyncio.Task[None]] = set()
         self._is_stopping = False
@@ -100,64 +89,69 @@ class Executor:
             case Resume():
                 self._keep_halting(engine.after_resume(self._journal.halting, message.epoch))
             case Error():
-                self._events.publish(events.HubSaid(message.code, message.message))
+                self._events.emit(events.HubSaid(message.code, message.message))
 
     def _take(self, order: Order) -> None:
         if self._is_stopping:
             return None  # not in the journal, not acked: the hub sends it again to whoever comes back in time
-        entry, is_new = self._journal.receive(order, self._now())
+        driver = self._drivers.current
+        entry, is_new = self._journal.note_received(order, self._now(), driver.name, driver.mode)
         if not is_new:
             return self._take_again(entry, order)
-        self._events.publish(events.OrderReceived(order, entry.received_ms))
+        self._events.emit(events.OrderReceived(order, entry.received_ms, entry.mode))
         self._ack(entry)
         return self._begin(order, self._live(order))
 
     def _take_again(self, entry: Entry, order: Order) -> None:
         """A known id never runs again; the hub is told once more what it seems to have missed."""
         if not engine.is_same(entry.order, order):
-            self._offer(Result(order.id, "rejected", self._now().ms, NOT_THIS_ONE))
-            return self._events.publish(events.OrderRefused(order.id, "rejected", NOT_THIS_ONE))
+            self._offer(Result(order.id, "rejected", self._now().ms, NOT_THIS_ONE.text()))
+            return self._events.emit(events.OrderRefused(order.id, "rejected", entry.mode, NOT_THIS_ONE))
         self._ack(entry)
         return self._report(entry) if entry.is_done else None
 
     # 2. It is submitted, or refused.
 
     async def _live(self, order: Order) -> None:
-        refused = await self._gate.ask(order)
-        if refused is not None:
-            return self._end(order, "rejected", refused.reason)
-        if not self._gate.is_in_window(order):
-            return self._end(order, "expired", TOO_LATE)
-        ratio = self._terms.payouts[order.time_increments]
-        self._journal.submit(order.id, self._terms.stake, ratio)
+        approved = await self._gate.ask(order)
+        if isinstance(approved, Refused):
+            return self._end(order, approved)
+        entry = self._journal.note_submitting(order.id, self._submission(approved))
         if not self._gate.is_in_window(order):  # a slow disk must not make it late
-            return self._end(order, "expired", TOO_LATE)
-        self._events.publish(events.Submitting(order.id, self._terms.stake, ratio))
-        return self._conclude(order, await self._submit(order, ratio))
+            return self._end(order, LATE)
+        self._events.emit(events.Submitting(order.id, approved.stake, approved.ratio, entry.mode))
+        return self._conclude(order, await self._submit(order, approved))
 
-    async def _submit(self, order: Order, ratio: Decimal) -> Answer:
-        limit_s = self._terms.submit_timeout_s
+    def _submission(self, approved: Approved) -> Submission:
+        driver, now = self._drivers.current, self._now().ms
+        wall_ms = self._world.read().wall_ms
+        return Submission(driver.name, driver.mode, approved.stake, approved.ratio, now, wall_ms)
+
+    async def _submit(self, order: Order, approved: Approved) -> Answer:
+        now, limit_s = self._now(), self._submit_timeout_s
+        within_s = (order.expires_ms - now.ms - now.uncertainty_ms) / 1000
         try:
-            async with asyncio.timeout(limit_s):
-                return await self._driver.submit(order, self._terms.stake, ratio)
+            async with deadline(self._world, limit_s):
+                return await self._drivers.current.submit(order, approved.stake, approved.ratio, within_s)
         except TimeoutError:
-            return Ambiguous(f"the exchange did not answer within {limit_s:g} s")
+            return Ambiguous(Reason("driver.timeout", {"seconds": f"{limit_s:g}"}))
         except Exception as error:  # noqa: BLE001 whatever broke, the request may have left; the text may hold a secret
-            return Ambiguous(f"the driver failed: {type(error).__name__}")
+            return Ambiguous(Reason("driver.failed", {"kind": type(error).__name__}))
 
     # 3. It has an outcome, and the hub is told until it has it on disk.
 
     def _conclude(self, order: Order, answer: Answer) -> None:
-        entry = self._journal.conclude(order.id, engine.conclude(answer, self._now().ms))
-        outcome = entry.outcome or "unknown"
-        self._events.publish(events.Executed(order.id, outcome, entry.message, entry.exchange_order_id))
+        end = engine.conclude(answer, self._now().ms)
+        entry = self._journal.note_outcome(order.id, end)
+        self._events.emit(events.Executed(order.id, end.outcome, entry.mode, end.reason, end.exchange_order_id))
         self._report(entry)
         self._follow(entry)
 
-    def _end(self, order: Order, outcome: Outcome, reason: str) -> None:
+    def _end(self, order: Order, refused: Refused) -> None:
         """The exchange never saw it."""
-        entry = self._journal.conclude(order.id, Conclusion(outcome, reason[:2000], self._now().ms))
-        self._events.publish(events.OrderRefused(order.id, outcome, reason))
+        outcome = engine.outcome_of(refused)
+        entry = self._journal.note_outcome(order.id, Conclusion(outcome, self._now().ms, refused.reason))
+        self._events.emit(events.OrderRefused(order.id, outcome, entry.mode, refused.reason))
         self._report(entry)
 
     def _ack(self, entry: Entry) -> None:
@@ -170,30 +164,34 @@ class Executor:
     def _recorded(self, order_id: int) -> None:
         entry = self._journal.entry(order_id)
         if entry is None or entry.outcome is None:
-            return self._events.publish(events.HubSaid("UNEXPECTED", f"recorded order {order_id}, which has no result"))
+            return self._events.emit(events.HubSaid("UNEXPECTED", f"recorded order {order_id}, which has no result"))
         if entry.state is State.DONE:
-            self._journal.record(order_id)
-            self._events.publish(events.Reported(order_id, entry.outcome))
+            self._journal.note_recorded(order_id, entry.outcome)
+            self._events.emit(events.Reported(order_id, entry.outcome, entry.mode))
         return self._recorded_one.set()
 
     # 4. The position ends.
 
     def _follow(self, entry: Entry) -> None:
-        if entry.outcome == "success" and entry.exchange_order_id is not None and entry.settled_ms is None:
-            task = asyncio.create_task(self._settle(entry.order, entry.exchange_order_id))
+        driver = self._drivers.that_took(entry)
+        if entry.outcome == "success" and entry.source != "confirmed" and driver is not None:
+            task = asyncio.create_task(self._settle(entry, driver))
             self._settlements.add(task)
             task.add_done_callback(self._settled)
 
-    async def _settle(self, order: Order, exchange_order_id: str) -> None:
-        settlement = await self._driver.settle(order, exchange_order_id)
-        if settlement is not None:
-            self._journal.settle(order.id, settlement)
-            self._events.publish(events.Settled(order.id, settlement.won, settlement.profit))
+    async def _settle(self, entry: Entry, driver: Driver) -> None:
+        """An estimate is followed by a second wait, for the confirmation."""
+        while (settlement := await driver.settle(entry)) is not None:
+            was, entry = entry.source, self._journal.note_settled(entry.order.id, settlement)
+            said = (settlement.result, settlement.source, settlement.profit)
+            self._events.emit(events.Settled(entry.order.id, entry.mode, *said))
+            if was is not None or settlement.source == "confirmed":
+                return
 
     # The admin stops one order, or all of them.
 
     def _cancel(self, message: Cancel) -> None:
-        reason = f"cancelled by the admin: {message.reason}"
+        reason = Reason("cancelled", {"reason": message.reason})
         self._gate.cancel(message.order_id, reason)
         entry = self._journal.entry(message.order_id)
         if entry is None or entry.state is not State.RECEIVED:
@@ -201,7 +199,7 @@ class Executor:
         task = self._orders.get(message.order_id)
         if task is not None:
             task.cancel()
-        self._end(entry.order, "rejected", reason)
+        self._end(entry.order, Refused(reason))
 
     def _halt(self, epoch: int, reason: str) -> None:
         self._keep_halting(engine.after_halt(self._journal.halting, epoch, reason))
@@ -210,35 +208,38 @@ class Executor:
     def _keep_halting(self, halting: Halting) -> None:
         if halting != self._journal.halting:
             self._journal.keep_halting(halting)
-            self._events.publish(events.HaltChanged(halting.epoch, halting.reason))
+            self._events.emit(events.HaltChanged(halting.epoch, halting.reason))
 
     # Starting, connecting, stopping.
 
     def recover(self) -> None:
         """At start, once: ask after what was being submitted when the last process ended; wait for what stands."""
         for entry in self._journal.in_state(State.SUBMITTING):
-            self._begin(entry.order, self._ask_after(entry.order))
+            self._begin(entry.order, self._ask_after(entry))
         for entry in self._journal.unsettled():
             self._follow(entry)
 
-    async def _ask_after(self, order: Order) -> None:
-        found: Answer | None
-        try:
-            async with asyncio.timeout(self._terms.submit_timeout_s):
-                found = await self._driver.find(order)
-        except Exception as error:  # noqa: BLE001 a driver that fails can't tell; the text may hold a secret
-            found = Ambiguous(f"interrupted while it was submitted, and asking failed: {type(error).__name__}")
-        unknown = Ambiguous("interrupted while it was submitted, and the exchange can't tell what became of it")
-        self._conclude(order, found or unknown)
+    async def _ask_after(self, entry: Entry) -> None:
+        found: Answer | None = None
+        driver = self._drivers.that_took(entry)
+        if driver is None:
+            found = Ambiguous(Reason("driver.gone", {"driver": entry.driver, "mode": entry.mode}))
+        else:
+            try:
+                async with deadline(self._world, self._submit_timeout_s):
+                    found = await driver.find(entry)
+            except Exception as error:  # noqa: BLE001 a driver that fails can't tell; the text may hold a secret
+                found = Ambiguous(Reason("driver.asking_failed", {"kind": type(error).__name__}))
+        self._conclude(entry.order, found or Ambiguous(Reason("driver.interrupted")))
 
     def hello(self) -> Hello:
         """`have` are the orders that the hub need not send again."""
         have = [entry.order.id for entry in self._journal.in_window(self._now().ms)]
-        return Hello(self._device_id, __version__, self._driver.name, have, self._journal.halting.epoch)
+        return Hello(self._device_id, __version__, self._drivers.current.name, have, self._journal.halting.epoch)
 
     def welcomed(self, welcome: Welcome) -> None:
         """Say again what may have been lost with the last connection."""
-        self._events.publish(events.Connected(welcome.session_id, welcome.username))
+        self._events.emit(events.Connected(welcome.session_id, welcome.username))
         if welcome.halt is not None:
             self._halt(welcome.halt.epoch, welcome.halt.reason)
         else:

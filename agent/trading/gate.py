@@ -1,24 +1,27 @@
-"""Whether an order may go to the exchange now: cancels, the halt, the trader's limits, the trader, the window.
+"""Whether an order may go to the exchange now: cancels, the halt, the exchange, the terms, the trader, the window.
 
-Only the executor uses it. The invariant: what it lets through was allowed at that very moment, by everything the
-hub has said so far, and in window by the hub's clock.
+The invariants: what it approves was allowed at that very moment, by everything the hub has said so far and by the terms
+as they then stood; no answer of the trader is a no, by the clock and not by a timer.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 
+from agent.drivers.base import Driver
 from agent.link.hub_time import HubClock
-from agent.model import engine, limits
+from agent.model import engine
 from agent.model.engine import Refused
-from agent.model.limits import Limits
+from agent.model.reasons import Reason
 from agent.trading.journal import Journal
+from agent.trading.terms import Approved, Terms
+from agent.world import World, deadline
 from protocol.messages import Order
 
-Decide = Callable[[Order], Awaitable[Refused | None]]
+Decide = Callable[[Order, Approved], Awaitable[Refused | None]]
+
+LATE = Refused(Reason("window.over"))
 
 
-async def agree(_order: Order) -> Refused | None:
+async def agree(_order: Order, _approved: Approved) -> Refused | None:
     """The decision of a trader who wants every order: yes."""
     return None
 
@@ -27,41 +30,53 @@ class Gate:
     """`decide` asks the trader, who may take as long as the window is open."""
 
     def __init__(
-        self, journal: Journal, hub_clock: HubClock, bounds: Limits, stake: Decimal, decide: Decide = agree
+        self, journal: Journal, hub_clock: HubClock, driver: Driver, terms: Terms, world: World, decide: Decide = agree
     ) -> None:
         self._journal = journal
         self._hub_clock = hub_clock
-        self._bounds = bounds
-        self._stake = stake
+        self._driver = driver
+        self._terms = terms
+        self._world = world
         self._decide = decide
-        self._cancelled: dict[int, str] = {}
+        self._cancelled: dict[int, Reason] = {}
 
-    def cancel(self, order_id: int, reason: str) -> None:
+    def cancel(self, order_id: int, reason: Reason) -> None:
         """Let this one through no more, also if it comes only later."""
         self._cancelled[order_id] = reason
 
-    async def ask(self, order: Order) -> Refused | None:
-        """Everything that may refuse; asked again after the trader, since much may have happened meanwhile."""
-        refused = self._refuse(order)
+    async def ask(self, order: Order) -> Approved | Refused:
+        """Everything that may refuse; asked again after the trader, since much may have happened meanwhile.
+
+        Between the last check and the return nothing else runs.
+        """
+        approved = self._check(order)
+        if isinstance(approved, Refused):
+            return approved
+        refused = await self._answer(order, approved)
         if refused is not None:
             return refused
-        try:
-            async with asyncio.timeout((order.expires_ms - self._hub_clock.now().ms) / 1000):
-                refused = await self._decide(order)
-        except TimeoutError:
-            return None  # nobody decided in time: the window says the rest
-        return refused or self._refuse(order)
+        after = self._check(order)
+        if isinstance(after, Approved) and after != approved:
+            return Refused(Reason("terms.changed"))
+        return after if self.is_in_window(order) else LATE
 
     def is_in_window(self, order: Order) -> bool:
         """Whether it is in time for certain."""
         now = self._hub_clock.now()
         return engine.may_submit(now.ms, now.uncertainty_ms, order.expires_ms)
 
-    def _refuse(self, order: Order) -> Refused | None:
-        reason = self._cancelled.get(order.id)
-        if reason is not None:
-            return Refused(reason)
+    async def _answer(self, order: Order, approved: Approved) -> Refused | None:
+        left_s = (order.expires_ms - self._hub_clock.now().ms) / 1000
+        try:
+            async with deadline(self._world, left_s):
+                return await self._decide(order, approved)
+        except TimeoutError:
+            return Refused(Reason("unanswered"))
+
+    def _check(self, order: Order) -> Approved | Refused:
+        refused = self._cancelled.get(order.id) or self._halted() or self._driver.refuses()
+        return Refused(refused) if refused is not None else self._terms.of(order)
+
+    def _halted(self) -> Reason | None:
         halting = self._journal.halting
-        if halting.reason is not None:
-            return Refused(f"halted: {halting.reason}")
-        return limits.check(self._bounds, order, self._stake)
+        return None if halting.reason is None else Reason("halted", {"reason": halting.reason})

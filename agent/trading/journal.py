@@ -1,14 +1,13 @@
 """The journal: every order that reached this owner on this computer, on disk before anything depends on it.
 
-SQLite, WAL, synchronous=FULL, one transaction a step. The executor and the outbox write it; the history and the doctor
-read it. The invariants: a step is fsynced when its method returns; an order id has one row for ever; a move
-that the engine's table lacks changes nothing. One process at a time may write (`JournalBusy`).
+SQLite, WAL, synchronous=FULL, one transaction a step. The invariants: a step is fsynced when its method returns; an
+order id has one row for ever; a move that the engine's tables lack changes nothing. One process at a time may write
+(`JournalBusy`).
 """
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,44 +16,12 @@ import msgspec
 from agent.model import engine
 from agent.model.account import Owner
 from agent.model.clock import HubTime
-from agent.model.engine import Conclusion, Entry, Halting, Settlement, State
-from protocol.messages import Order
+from agent.model.engine import Conclusion, Entry, Halting, Mode, Settlement, State, Submission
+from agent.trading import schema
+from protocol.messages import Order, Outcome
 
 FILE_NAME: Final = "journal.db"
 LOCK_NAME: Final = "lock.db"
-SCHEMA: Final = 1
-
-_TABLES: Final = """
-CREATE TABLE entries (
-    order_id INTEGER PRIMARY KEY,
-    "order" TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    expires_ms INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('received', 'submitting', 'done', 'reported')),
-    received_ms INTEGER NOT NULL,
-    uncertainty_ms INTEGER NOT NULL,
-    outcome TEXT,
-    message TEXT NOT NULL DEFAULT '',
-    data TEXT,
-    executed_ms INTEGER,
-    stake TEXT,
-    payout_ratio TEXT,
-    exchange_order_id TEXT,
-    settled_ms INTEGER,
-    won INTEGER,
-    profit TEXT,
-    CHECK ((outcome IS NULL) = (state IN ('received', 'submitting'))),
-    CHECK (state <> 'submitting' OR stake IS NOT NULL)
-);
-CREATE INDEX entries_open ON entries (state) WHERE state <> 'reported';
-CREATE INDEX entries_window ON entries (expires_ms);
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-_SELECT: Final = """SELECT "order", state, received_ms, uncertainty_ms, outcome, message, data, executed_ms, stake,
-    payout_ratio, exchange_order_id, settled_ms, won, profit FROM entries"""
-
-_order: Final = msgspec.json.Decoder(Order)
 
 
 class JournalBroken(RuntimeError):
@@ -76,6 +43,7 @@ class Journal:
                 self._lock = _lock(folder / LOCK_NAME)
             self._db = _open(folder / FILE_NAME, mode)
             self._prepare(mode)
+            self._select = schema.select(self._db)
         self.owner = self._own(owner)
 
     def close(self) -> None:
@@ -86,50 +54,58 @@ class Journal:
 
     # the steps of an order
 
-    def receive(self, order: Order, received: HubTime) -> tuple[Entry, bool]:
+    def note_received(self, order: Order, received: HubTime, driver: str, mode: Mode) -> tuple[Entry, bool]:
         """Write a new order down; or, for an id that is known, give its entry. The bool: is it new."""
+        row = {
+            "order_id": order.id,
+            "order": _text(order),
+            "created_ms": order.created_ms,
+            "expires_ms": order.expires_ms,
+            "state": State.RECEIVED,
+            "received_ms": received.ms,
+            "uncertainty_ms": received.uncertainty_ms,
+            "driver": driver,
+            "mode": mode,
+        }
+        names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
         with self._step() as db:
-            done = db.execute(
-                """INSERT INTO entries (order_id, "order", created_ms, expires_ms, state, received_ms, uncertainty_ms)
-                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
-                (
-                    order.id,
-                    msgspec.json.encode(order).decode(),
-                    order.created_ms,
-                    order.expires_ms,
-                    State.RECEIVED,
-                    received.ms,
-                    received.uncertainty_ms,
-                ),
-            )
+            sql = f"INSERT INTO entries ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 our own names
+            done = db.execute(sql, tuple(row.values()))
         return self._get(order.id), done.rowcount == 1
 
-    def submit(self, order_id: int, stake: Decimal, payout_ratio: Decimal) -> Entry:
+    def note_submitting(self, order_id: int, submission: Submission) -> Entry:
         """Write the intent down. Only one caller, ever, gets past this line with an order."""
-        changed = {"stake": str(stake), "payout_ratio": str(payout_ratio)}
+        changed = msgspec.structs.asdict(submission)
+        changed |= {"stake": str(submission.stake), "payout_ratio": str(submission.payout_ratio)}
         return self._move(order_id, "submit", changed)
 
-    def conclude(self, order_id: int, end: Conclusion) -> Entry:
-        """Write the outcome down."""
+    def note_outcome(self, order_id: int, end: Conclusion) -> Entry:
+        """Write the outcome down; or the fact that an `unknown` has become."""
         changed = {
             "outcome": end.outcome,
             "message": end.message,
-            "data": None if end.data is None else msgspec.json.encode(end.data).decode(),
+            "reason_code": end.reason and end.reason.code,
+            "reason_facts": end.reason and _text(dict(end.reason.facts)),
+            "data": None if end.data is None else _text(end.data),
             "executed_ms": end.executed_ms,
             "exchange_order_id": end.exchange_order_id,
+            "entry_price": None if end.entry_price is None else str(end.entry_price),
+            "resolved_by": end.resolved_by,
         }
         return self._move(order_id, end.outcome, changed)
 
-    def record(self, order_id: int) -> Entry:
-        """The hub has the result."""
-        return self._move(order_id, "recorded", {})
+    def note_recorded(self, order_id: int, outcome: Outcome) -> Entry:
+        """The hub has this outcome on disk. One that the entry no longer has is not what there is to report."""
+        entry = self._get(order_id)
+        return self._move(order_id, "recorded", {}) if entry.outcome == outcome else entry
 
-    def settle(self, order_id: int, settlement: Settlement) -> Entry:
-        """Write down how the position ended."""
+    def note_settled(self, order_id: int, settlement: Settlement) -> Entry:
+        """Write down how the position ended. What is confirmed is not estimated again."""
         with self._step() as db:
             db.execute(
-                "UPDATE entries SET settled_ms = ?, won = ?, profit = ? WHERE order_id = ?",
-                (settlement.settled_ms, settlement.won, str(settlement.profit), order_id),
+                """UPDATE entries SET settled_ms = ?, result = ?, source = ?, profit = ?
+                WHERE order_id = ? AND (source IS NULL OR source <> 'confirmed')""",
+                (settlement.settled_ms, settlement.result, settlement.source, str(settlement.profit), order_id),
             )
         return self._get(order_id)
 
@@ -148,8 +124,13 @@ class Journal:
         return list(self._entries("WHERE state = ? ORDER BY created_ms, order_id", state))
 
     def unsettled(self) -> list[Entry]:
-        """Positions that stand at the exchange and have not ended yet."""
-        return list(self._entries("WHERE outcome = 'success' AND settled_ms IS NULL ORDER BY order_id"))
+        """Positions that stand at the exchange and whose end is not confirmed."""
+        open_ones = "WHERE outcome = 'success' AND (source IS NULL OR source = 'estimated') ORDER BY order_id"
+        return list(self._entries(open_ones))
+
+    def unknown(self) -> list[Entry]:
+        """Those that may or may not stand at the exchange, oldest first."""
+        return list(self._entries("WHERE outcome = 'unknown' ORDER BY created_ms, order_id"))
 
     def in_window(self, now_ms: int, limit: int = 5_000) -> list[Entry]:
         """Orders whose window is open; the newest, if there are more than `limit`."""
@@ -165,7 +146,7 @@ class Journal:
 
     def keep_halting(self, halting: Halting) -> None:
         """Remember a halt, or that it is lifted, over restarts."""
-        self._keep("halting", msgspec.json.encode(halting).decode())
+        self._keep("halting", _text(halting))
 
     def integrity(self) -> str:
         """'ok', or what SQLite finds wrong with the file."""
@@ -177,10 +158,10 @@ class Journal:
     def _move(self, order_id: int, step: engine.Move, changed: dict[str, Any]) -> Entry:
         columns = "".join(f", {name} = ?" for name in changed)
         with self._step() as db:
-            row = db.execute("SELECT state FROM entries WHERE order_id = ?", (order_id,)).fetchone()
+            row = db.execute("SELECT state, outcome FROM entries WHERE order_id = ?", (order_id,)).fetchone()
             if row is None:
                 raise engine.IllegalMove(f"order {order_id} is not in the journal")
-            after = engine.move(State(row[0]), step)
+            after = engine.move(State(row["state"]), step, row["outcome"])
             values = (after, *changed.values(), order_id)
             db.execute(f"UPDATE entries SET state = ?{columns} WHERE order_id = ?", values)  # noqa: S608 our own names
         return self._get(order_id)
@@ -193,8 +174,8 @@ class Journal:
 
     def _entries(self, where: str, *values: object) -> Iterator[Entry]:
         with _broken_if("the journal"):
-            rows = self._db.execute(f"{_SELECT} {where}", values).fetchall()
-        return map(_entry, rows)
+            rows = self._db.execute(f"{self._select} {where}", values).fetchall()
+        return map(schema.entry, rows)
 
     @contextmanager
     def _step(self) -> Iterator[sqlite3.Connection]:
@@ -209,11 +190,10 @@ class Journal:
             self._db.execute("COMMIT")
 
     def _prepare(self, mode: str) -> None:
-        schema = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if schema > SCHEMA:
+        if schema.version(self._db) > schema.SCHEMA:
             raise JournalBroken("the journal was written by a newer version of the agent: update the agent")
-        if schema == 0 and mode == "write":
-            self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+        if mode == "write":
+            schema.prepare(self._db)
 
     def _own(self, owner: Owner | None) -> Owner:
         """Whose it is. Raises JournalBroken if it is not the one who asks."""
@@ -221,7 +201,7 @@ class Journal:
         if text is None:
             if owner is None:
                 raise JournalBroken("the journal does not say whose it is")
-            self._keep("owner", msgspec.json.encode(owner).decode())
+            self._keep("owner", _text(owner))
             return owner
         kept = msgspec.json.decode(text, type=Owner)
         if owner is not None and owner != kept:
@@ -239,11 +219,13 @@ class Journal:
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
-    if mode == "read":
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    is_read = mode == "read"
+    where = f"{path.absolute().as_uri()}?mode=rw" if is_read else path
+    db = sqlite3.connect(where, uri=is_read, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    if is_read:
         db.execute("PRAGMA query_only = ON")
         return db
-    db = sqlite3.connect(path, isolation_level=None)
     path.chmod(0o600)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
@@ -271,26 +253,5 @@ def _broken_if(what: object) -> Iterator[None]:
         raise JournalBroken(f"{what} cannot be used: {error}") from error
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    order, state, received, uncertainty, outcome, message, data, executed, stake, ratio, exchange_id = row[:11]
-    settled, won, profit = row[11:]
-    return Entry(
-        order=_order.decode(order),
-        state=State(state),
-        received_ms=received,
-        uncertainty_ms=uncertainty,
-        outcome=outcome,
-        message=message,
-        data=None if data is None else msgspec.json.decode(data),
-        executed_ms=executed,
-        stake=_decimal(stake),
-        payout_ratio=_decimal(ratio),
-        exchange_order_id=exchange_id,
-        settled_ms=settled,
-        won=None if won is None else bool(won),
-        profit=_decimal(profit),
-    )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -42,7 +42,7 @@ class Trader:
 
     @property
     def exchange(self) -> PaperExchange:
-        exchange = self.agent._driver
+        exchange = self.agent._drivers.current
         assert isinstance(exchange, PaperExchange)
         return exchange
 

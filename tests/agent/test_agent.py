@@ -12,6 +12,7 @@ from agent.model import events
 from agent.model.engine import Refused, State
 from agent.model.events import End
 from agent.trading.journal import JournalBusy
+from agent.trading.terms import Approved
 from protocol import closes
 from protocol.messages import Cancel, Halt, HaltMessage, Order, Resume
 from tests.services.waiting import eventually
@@ -30,7 +31,7 @@ async def test_an_order_in_window_is_placed_reported_and_settled(hub: HubOnLoopb
         [result] = hub.results[1]
         assert (result.outcome, result.data["stake"], result.data["payout_ratio"]) == ("success", "5", "0.80")
         assert result.data["exchange_order_id"] == entry.exchange_order_id == "P1"
-        assert entry.profit == (Decimal("4.00") if entry.won else Decimal(-5))
+        assert entry.profit == (Decimal("4.00") if entry.result == "won" else Decimal(-5))
         kinds = [type(event) for event in trader.events if not isinstance(event, events.ClockChanged)]
         assert kinds[:5] == [
             events.LoggedIn,
@@ -117,7 +118,7 @@ async def test_an_exchange_that_does_not_answer_in_time_is_unknown(hub: HubOnLoo
 async def test_a_cancel_stops_what_is_not_submitted(hub: HubOnLoopback, trade: Trade) -> None:
     asked = asyncio.Event()
 
-    async def think(_order: Order) -> Refused | None:
+    async def think(_order: Order, _approved: Approved) -> Refused | None:
         asked.set()
         await asyncio.Event().wait()
         return None
@@ -152,7 +153,7 @@ async def test_a_cancel_that_overtakes_its_order_still_stops_it(hub: HubOnLoopba
 
 
 async def test_nobody_decides_in_time(hub: HubOnLoopback, trade: Trade) -> None:
-    async def think(_order: Order) -> Refused | None:
+    async def think(_order: Order, _approved: Approved) -> Refused | None:
         await asyncio.Event().wait()
         return None
 
@@ -187,7 +188,7 @@ async def test_a_halt_stands_until_it_is_lifted_also_over_a_restart(hub: HubOnLo
 async def test_a_halt_counts_also_while_the_trader_thinks(hub: HubOnLoopback, trade: Trade) -> None:
     asked, agreed = asyncio.Event(), asyncio.Event()
 
-    async def think(_order: Order) -> Refused | None:
+    async def think(_order: Order, _approved: Approved) -> Refused | None:
         asked.set()
         await agreed.wait()
         return None

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from agent.model.engine import Refused
+from agent.trading.terms import Approved
 from protocol.messages import Order
 from tests.services.waiting import eventually
 
@@ -58,7 +59,7 @@ async def test_a_cancelled_order_is_rejected_by_the_agent_that_has_not_submitted
     hesitant, quick = await either.enrol(2)
     decided = asyncio.Event()
 
-    async def decide(_order: Order) -> Refused | None:
+    async def decide(_order: Order, _approved: Approved) -> Refused | None:
         await decided.wait()
         return None
 

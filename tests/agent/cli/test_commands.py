@@ -20,7 +20,8 @@ from agent.device import installation_id
 from agent.link.api import Credentials, Session
 from agent.model.account import Owner
 from agent.model.clock import HubTime
-from agent.model.engine import Conclusion, Settlement
+from agent.model.engine import Conclusion, Mode, Settlement, Submission
+from agent.model.reasons import Reason
 from agent.trading.journal import FILE_NAME, Journal
 from protocol.messages import Order
 from tests.agent.hub_on_loopback import HubOnLoopback
@@ -74,12 +75,14 @@ def with_orders(tmp_path: Path) -> Path:
         owner = Owner("http://127.0.0.1:8000", user)
         journal = Journal(owner.folder(tmp_path), owner)
         for number in (1, 2, 3):
-            journal.receive(Order(number, "TEN_MINUTE", "BTCUSDT", "LONG", 60, number, 60_000), HubTime(9, 1))
+            journal.note_received(
+                Order(number, "TEN_MINUTE", "BTCUSDT", "LONG", 60, number, 60_000), HubTime(9, 1), "paper", Mode.PAPER
+            )
         for number in (1, 2):
-            journal.submit(number, Decimal(5), Decimal("0.80"))
-            journal.conclude(number, Conclusion("success", "", 10, None, f"P{number}"))
-        journal.settle(1, Settlement(20, True, Decimal("4.00")))
-        journal.conclude(3, Conclusion("rejected", "not today", 10))
+            journal.note_submitting(number, Submission("paper", Mode.PAPER, Decimal(5), Decimal("0.80"), 9, 9))
+            journal.note_outcome(number, Conclusion("success", 10, exchange_order_id=f"P{number}"))
+        journal.note_settled(1, Settlement(20, "won", "confirmed", Decimal("4.00")))
+        journal.note_outcome(3, Conclusion("rejected", 10, Reason("cancelled", {"reason": "not today"})))
         journal.close()
     return tmp_path
 
@@ -94,6 +97,7 @@ def test_history_for_programs(with_orders: Path) -> None:
         "placed": 2,
         "won": 1,
         "lost": 0,
+        "tied": 0,
         "staked": "10",
         "open_stake": "5",
         "profit": "4.00",
@@ -103,7 +107,15 @@ def test_history_for_programs(with_orders: Path) -> None:
 def test_history_for_people(with_orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     done = run("history", "--data-dir", str(with_orders))
-    for words in ("alice · http", "bob · http", "BTCUSDT LONG TEN_MINUTE", "rejected: not today", "+4.00", "open"):
+    for words in (
+        "alice · http",
+        "bob · http",
+        "BTCUSDT LONG TEN_MINUTE",
+        "PAPER",
+        "admin: not today",
+        "+4.00",
+        "open",
+    ):
         assert words in done.stdout
     assert "No orders" in run("history", "--data-dir", str(with_orders / "empty")).stdout
 

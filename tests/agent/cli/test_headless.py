@@ -10,7 +10,7 @@ import pytest
 from agent.drivers import paper
 from agent.model.account import Owner
 from agent.model.clock import HubTime
-from agent.model.engine import Entry, State
+from agent.model.engine import Entry, Mode, State
 from agent.trading.journal import FILE_NAME, Journal, JournalBroken
 from protocol import closes
 from protocol.messages import Cancel, Order
@@ -111,7 +111,7 @@ async def test_killed_and_started_again_it_places_nothing_twice_and_loses_nothin
 def left_behind(agent: SlowAgent, order: Order) -> None:
     """The journal of an agent that was killed between `received` and `submitting`: too short a moment to hit."""
     journal = Journal(agent.folder, Owner(agent.server, agent.user))
-    journal.receive(order, HubTime(order.created_ms, 5))
+    journal.note_received(order, HubTime(order.created_ms, 5), "paper", Mode.PAPER)
     journal.close()
 
 

@@ -1,10 +1,15 @@
 """The hub's clock: what is said to be certain is certain."""
 
+import asyncio
+from random import Random
+
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.link.hub_time import HubClock
 from agent.model.clock import NO_IDEA_MS, SAMPLES_KEPT, Clock, Reading, Sample
+from agent.world import World
 
 HUB_AHEAD = 5_000_000
 WALL_AHEAD = 77_000_000
@@ -13,14 +18,14 @@ delays = st.integers(0, 4_000)
 
 
 def exchange(start: int, there: int, thinking: int, back: int) -> Sample:
-    """An exchange begun at `start` on the steady clock, with these delays in ms."""
+    """An exchange begun at `start` on the monotonic clock, with these delays in ms."""
     t1 = start + there + HUB_AHEAD
     end = start + there + thinking + back
-    return Sample(start, t1, t1 + thinking, Reading(end, end + WALL_AHEAD))
+    return Sample(start, t1, t1 + thinking, Reading(wall_ms=end + WALL_AHEAD, monotonic_ms=end))
 
 
-def reading(steady: int) -> Reading:
-    return Reading(steady, steady + WALL_AHEAD)
+def reading(monotonic: int) -> Reading:
+    return Reading(wall_ms=monotonic + WALL_AHEAD, monotonic_ms=monotonic)
 
 
 @given(st.lists(st.tuples(delays, delays, delays), min_size=1, max_size=20))
@@ -54,23 +59,23 @@ def test_without_a_sample_nothing_is_certain() -> None:
 
 def test_a_wall_clock_that_was_set_costs_certainty_until_the_next_sample() -> None:
     clock = Clock().add(exchange(0, 5, 0, 5))
-    jumped = Reading(1_000, 1_000 + WALL_AHEAD - 60_000)
+    jumped = Reading(wall_ms=1_000 + WALL_AHEAD - 60_000, monotonic_ms=1_000)
     assert clock.at(jumped).uncertainty_ms == 60_000 + 6
     sample = exchange(1_000, 50, 0, 50)
-    late = Reading(sample.t3.steady_ms, sample.t3.wall_ms - 60_000)
+    late = msgspec.structs.replace(sample.t3, wall_ms=sample.t3.wall_ms - 60_000)
     clock = clock.add(Sample(sample.t0_ms, sample.t1_ms, sample.t2_ms, late))
     assert clock.at(late).uncertainty_ms == 51
 
 
 def test_a_computer_that_slept_is_uncertain_by_its_sleep() -> None:
     clock = Clock().add(exchange(0, 5, 0, 5))
-    woken = Reading(1_000, 1_000 + WALL_AHEAD + 3_600_000)
+    woken = Reading(wall_ms=1_000 + WALL_AHEAD + 3_600_000, monotonic_ms=1_000)
     assert clock.at(woken).uncertainty_ms >= 3_600_000
 
 
 def test_a_new_connection_forgets_the_last_ones_samples() -> None:
     now = reading(20)
-    clock = HubClock(lambda: now)
+    clock = HubClock(World(lambda: now, asyncio.sleep, Random(0)))
     clock.restart(exchange(0, 1, 0, 1))
     clock.add(exchange(4, 1, 0, 1))
     clock.restart(exchange(8, 5, 0, 5))

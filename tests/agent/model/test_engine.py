@@ -3,9 +3,21 @@
 import pytest
 
 from agent.model import engine
-from agent.model.engine import MOVES, Ambiguous, Halting, IllegalMove, Refused, State, Submitted
+from agent.model.engine import (
+    MOVES,
+    WHILE_UNKNOWN,
+    Ambiguous,
+    Halting,
+    IllegalMove,
+    NotSent,
+    Refused,
+    State,
+    Submitted,
+)
+from agent.model.reasons import Reason
 from protocol.messages import OUTCOMES, Order
 
+NO = Reason("hub.said", {"said": "low balance"})
 ORDER = Order(1, "TEN_MINUTE", "BTCUSDT", "LONG", 60, 1_000, 61_000)
 
 
@@ -35,19 +47,39 @@ def test_every_way_that_ends_has_an_outcome() -> None:
 )
 def test_an_illegal_move_raises(state: State, step: engine.Move) -> None:
     with pytest.raises(IllegalMove):
-        engine.move(state, step)
+        engine.move(state, step, "success")
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.REPORTED])
+@pytest.mark.parametrize("fact", ["success", "failed"])
+def test_unknown_becomes_a_fact_that_is_reported_and_no_fact_becomes_anything(state: State, fact: engine.Move) -> None:
+    assert engine.move(state, fact, "unknown") is State.DONE
+    for known in set(OUTCOMES) - {"unknown"}:
+        with pytest.raises(IllegalMove):
+            engine.move(state, fact, known)
+
+
+def test_nothing_becomes_unknown_once_it_has_an_outcome() -> None:
+    steps = {step for state in (State.DONE, State.REPORTED) for step in {**MOVES[state], **WHILE_UNKNOWN[state]}}
+    assert steps == {"recorded", "success", "failed"}
 
 
 @pytest.mark.parametrize(
     ("answer", "outcome"),
-    [(Submitted("x"), "success"), (Refused("low balance"), "failed"), (Ambiguous("no answer"), "unknown")],
+    [
+        (Submitted("x"), "success"),
+        (Refused(NO), "failed"),
+        (NotSent(NO), "failed"),
+        (NotSent(NO, is_late=True), "expired"),
+        (Ambiguous(NO), "unknown"),
+    ],
 )
 def test_what_an_answer_means(answer: engine.Answer, outcome: str) -> None:
     assert engine.conclude(answer, 5).outcome == outcome
 
 
 def test_a_long_reason_still_fits_into_a_message() -> None:
-    assert len(engine.conclude(Refused("x" * 9_000), 5).message) == 2_000
+    assert len(engine.conclude(Refused(Reason("hub.said", {"said": "x" * 9_000})), 5).message) == 2_000
 
 
 @pytest.mark.parametrize(
@@ -76,10 +108,14 @@ def test_an_order_is_the_same_up_to_a_databases_rounding() -> None:
 
 def _reachable(start: State) -> set[State]:
     found: set[State] = set()
-    todo = list(MOVES[start].values())
+    todo = list(_after(start))
     while todo:
         state = todo.pop()
         if state not in found:
             found.add(state)
-            todo.extend(MOVES[state].values())
+            todo.extend(_after(state))
     return found
+
+
+def _after(state: State) -> set[State]:
+    return {*MOVES[state].values(), *WHILE_UNKNOWN.get(state, {}).values()}

@@ -35,14 +35,14 @@ def test_whole_stakes_within_bounds_pass(stake: str) -> None:
 def test_a_stake_is_refused_and_never_trimmed(stake: str, reason: str) -> None:
     refused = limits.check_stake(LIMITS, Decimal(stake))
     assert refused is not None
-    assert reason in refused.reason
+    assert reason in refused.reason.text()
 
 
 def test_only_allowed_symbols_pass() -> None:
     order = Order(1, "TEN_MINUTE", "ETHUSDT", "LONG", 60, 0, 60_000)
     refused = limits.check(LIMITS, order, Decimal(5))
     assert refused is not None
-    assert refused.reason == "symbol ETHUSDT is not allowed here, only BTCUSDT"
+    assert refused.reason.text() == "symbol ETHUSDT is not allowed here, only BTCUSDT"
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
@@ -67,6 +67,22 @@ def test_environment_and_dotenv_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert settings.allowed_symbols == {"BTCUSDT", "SOLUSDT"}
 
 
+def test_plain_addresses_are_for_this_computer_only() -> None:
+    settings = Settings(binance_url="http://127.0.0.1:9000/", price_url="ws://localhost:9000/")
+    assert (settings.binance_url, settings.price_url) == ("http://127.0.0.1:9000", "ws://localhost:9000")
+
+
+def test_a_proxys_password_shows_nowhere() -> None:
+    settings = Settings(proxy="socks5://me:s3cret@proxy.example:1080")
+    assert settings.proxy is not None
+    assert settings.proxy.get_secret_value() == "socks5://me:s3cret@proxy.example:1080"
+    assert "s3cret" not in f"{settings!r} {settings}"
+    with pytest.raises(ValidationError) as refused:
+        Settings(proxy="ftp://me:s3cret@proxy.example:1080")
+    assert "s3cret" not in str(refused.value)
+    assert "socks5://" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -77,6 +93,13 @@ def test_environment_and_dotenv_are_read(monkeypatch: pytest.MonkeyPatch, tmp_pa
         {"order_amount": "NaN"},
         {"payout_one_day": "0.855"},
         {"paper_refusal_rate": 2},
+        {"binance_url": "http://www.binance.com"},
+        {"binance_accounts_url": "ftp://127.0.0.1"},
+        {"price_url": "ws://fstream.binance.com"},
+        {"price_url": "https://fstream.binance.com"},
+        {"proxy": "proxy.example:8080"},
+        {"proxy": "https://proxy.example:8080"},
+        {"paper_market": "dreamt"},
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, object]) -> None:

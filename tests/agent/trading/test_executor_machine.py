@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agent.drivers.base import Drivers
 from agent.drivers.paper import Fate, PaperExchange, Simulation
 from agent.link.hub_time import HubClock
 from agent.model.account import Owner
@@ -23,8 +25,12 @@ from agent.model.clock import Reading, Sample
 from agent.model.engine import Refused, State
 from agent.model.events import Events
 from agent.model.limits import Limits
-from agent.trading.executor import Executor, Terms
+from agent.model.reasons import Reason
+from agent.trading.executor import Executor
+from agent.trading.gate import Gate
 from agent.trading.journal import Journal
+from agent.trading.terms import Approved, FixedTerms
+from agent.world import World
 from protocol.messages import (
     Ack,
     Cancel,
@@ -50,7 +56,7 @@ class Crash(BaseException):
     """The process is killed here."""
 
 
-class World:
+class Life:
     """What outlives a process: time, and the fuse that kills the next one."""
 
     def __init__(self) -> None:
@@ -76,7 +82,7 @@ class World:
 class WorldsLoop(asyncio.SelectorEventLoop):
     """Its timers go by the world's time: else a slow machine would play another story from the same draws."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Life) -> None:
         self._world = world
         super().__init__()
 
@@ -87,19 +93,19 @@ class WorldsLoop(asyncio.SelectorEventLoop):
 class FragileJournal(Journal):
     """The real journal of a process that may die before or after each step."""
 
-    world: World
+    world: Life
 
-    def receive(self, *given: Any) -> Any:
-        return self.world.around(lambda: super(FragileJournal, self).receive(*given))
+    def note_received(self, *given: Any) -> Any:
+        return self.world.around(lambda: super(FragileJournal, self).note_received(*given))
 
-    def submit(self, *given: Any) -> Any:
-        return self.world.around(lambda: super(FragileJournal, self).submit(*given))
+    def note_submitting(self, *given: Any) -> Any:
+        return self.world.around(lambda: super(FragileJournal, self).note_submitting(*given))
 
-    def conclude(self, *given: Any) -> Any:
-        return self.world.around(lambda: super(FragileJournal, self).conclude(*given))
+    def note_outcome(self, *given: Any) -> Any:
+        return self.world.around(lambda: super(FragileJournal, self).note_outcome(*given))
 
-    def record(self, *given: Any) -> Any:
-        return self.world.around(lambda: super(FragileJournal, self).record(*given))
+    def note_recorded(self, *given: Any) -> Any:
+        return self.world.around(lambda: super(FragileJournal, self).note_recorded(*given))
 
     def keep_halting(self, *given: Any) -> None:
         self.world.around(lambda: super(FragileJournal, self).keep_halting(*given))
@@ -108,7 +114,7 @@ class FragileJournal(Journal):
 class FragileExchange(PaperExchange):
     """The real paper exchange, whose caller may die before or after it takes an order."""
 
-    world: World
+    world: Life
     taken_at: dict[int, int]
     taken_in_halt: list[int]
     journal: Journal
@@ -130,7 +136,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         super().__init__()
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="machine-", dir=memory if memory.is_dir() else None))
-        self.world = World()
+        self.world = Life()
         self.loop = WorldsLoop(self.world)
         self.published: dict[int, Order] = {}
         self.cancelled: dict[int, str] = {}
@@ -157,19 +163,23 @@ class ExecutorMachine(RuleBasedStateMachine):
     def _start(self) -> None:
         self.world.is_dead, self.world.fuse = False, None
         self.journal = FragileJournal(self.folder, OWNER)
-        self.exchange = FragileExchange(self.folder, self.simulation, lambda: self.world.now)
+        world = World(self._read, asyncio.sleep, Random(0))
+        self.exchange = FragileExchange(self.folder, self.simulation, world)
         self.journal.world = self.exchange.world = self.world
         self.exchange.taken_at, self.exchange.taken_in_halt = self.taken_at, self.taken_in_halt
         self.exchange.journal = self.journal
-        clock = HubClock(lambda: Reading(self.world.now, self.world.now))
+        clock = HubClock(world)
         sample = Sample(self.world.now - 10, self.world.now - 5, self.world.now - 5, clock.read())
         clock.restart(sample)
         limits = Limits(Decimal(5), Decimal(200), frozenset({"BTCUSDT"}))
-        terms = Terms(Decimal(5), {"TEN_MINUTE": Decimal("0.80")}, limits, 60)
-        self.executor = Executor(
-            "device", self.journal, self.exchange, clock, Events(), self._sent, terms, self._decide
-        )
+        terms = FixedTerms(Decimal(5), {"TEN_MINUTE": Decimal("0.80")}, limits)
+        gate = Gate(self.journal, clock, self.exchange, terms, world, self._decide)
+        drivers = Drivers(self.exchange)
+        self.executor = Executor("device", self.journal, drivers, gate, clock, Events(), self._sent, world, 60)
         self._do(self.executor.recover)
+
+    def _read(self) -> Reading:
+        return Reading(wall_ms=self.world.now, monotonic_ms=self.world.now)
 
     def _bury(self) -> None:
         """What a killed process leaves: its files, and nothing that still runs."""
@@ -178,7 +188,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.questions.clear()
         self.loop.run_until_complete(self._end_all())
         self.journal.close()
-        self.exchange.close()
+        self.loop.run_until_complete(self.exchange.close())
         self.executor = None
 
     async def _end_all(self) -> None:
@@ -204,7 +214,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         if executor is not None and executor.broke.is_set() and not self.world.is_dead:
             raise AssertionError("the executor broke") from executor.failure
 
-    async def _decide(self, order: Order) -> Refused | None:
+    async def _decide(self, order: Order, _approved: Approved) -> Refused | None:
         if not self.asks:
             return None
         self.questions[order.id] = asyncio.get_running_loop().create_future()
@@ -304,7 +314,7 @@ class ExecutorMachine(RuleBasedStateMachine):
     def _answer(self, order_id: int, agrees: bool) -> None:
         question = self.questions.pop(order_id)
         if not question.done():
-            self._do(lambda: question.set_result(None if agrees else Refused("not this one")))
+            self._do(lambda: question.set_result(None if agrees else Refused(Reason("person.refused"))))
 
     @rule(ms=st.sampled_from([500, 995, 2_000, 100_000]))
     def pass_time(self, ms: int) -> None:

@@ -1,0 +1,71 @@
+"""PURE: why something did not happen, as a code and its facts. The sentence is made where a person reads it.
+
+The invariant: every code that the agent uses has a template here; an unknown one (of a newer journal) still shows its
+code and its facts, and never raises.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+LONGEST_TEXT: Final = 2_000
+
+
+def N_(text: str) -> str:  # noqa: N802 gettext's name for "to be translated, but not yet"
+    """Marks a template for the catalogues."""
+    return text
+
+
+TEMPLATES: Final[dict[str, str]] = {
+    # the order, its window and its admin
+    "window.over": N_("the window was over before it could be submitted"),
+    "unanswered": N_("nobody answered before the window was over"),
+    "cancelled": N_("cancelled by the admin: {reason}"),
+    "halted": N_("halted: {reason}"),
+    "order.another": N_(
+        "the journal on this computer has another order under this id: is the hub's database a new one?"
+    ),
+    "person.refused": N_("you decided against it"),
+    "terms.changed": N_("the stake or the ratio changed while the question was open"),
+    # the exchange
+    "driver.timeout": N_("the exchange did not answer within {seconds} s"),
+    "driver.failed": N_("the driver failed: {kind}"),
+    "driver.interrupted": N_("interrupted while it was submitted, and the exchange can't tell what became of it"),
+    "driver.asking_failed": N_("interrupted while it was submitted, and asking failed: {kind}"),
+    "driver.gone": N_("it was given to {driver} ({mode}), which this agent does not have"),
+    "paper.refused": N_("the paper exchange refused it"),
+    "paper.silent": N_("the paper exchange did not answer"),
+    "paper.never_came": N_("the paper exchange never got it"),
+    # the hub
+    "hub.said": "{said}",
+    "hub.answered": N_("the hub answered {status}"),
+    # limits
+    "limit.stake_not_positive": N_("stake {stake} is not a positive amount"),
+    "limit.step": N_("stake {stake} is not a multiple of {step}"),
+    "limit.min_stake": N_("stake {stake} is under the minimum of {min}"),
+    "limit.max_stake": N_("stake {stake} is over the maximum of {max}"),
+    "limit.symbols": N_("symbol {symbol} is not allowed here, only {symbols}"),
+}
+
+
+class _Facts(dict[str, str]):
+    """Facts for a template: one that is missing shows its name."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why: a dotted code for programs, with its facts."""
+
+    code: str
+    facts: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def text(self, translate: Callable[[str], str] = lambda text: text) -> str:
+        """The sentence, in the language that `translate` knows."""
+        template = TEMPLATES.get(self.code)
+        if template is None:
+            shown = ", ".join(f"{name}={value}" for name, value in self.facts.items())
+            return f"{self.code}: {shown}"[:LONGEST_TEXT] if shown else self.code
+        return translate(template).format_map(_Facts(self.facts))[:LONGEST_TEXT]

@@ -1,0 +1,43 @@
+"""What the trader puts up for an order: read anew before each one, since a person changes it while the agent runs.
+
+The invariant: what is approved is exactly what is submitted, stake and ratio.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from agent.model import limits
+from agent.model.engine import Refused
+from agent.model.limits import Limits
+from protocol.messages import Increment, Order
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """An order may be submitted with this stake in USDT and at this ratio: profit per unit of stake."""
+
+    stake: Decimal
+    ratio: Decimal
+
+
+class Terms(Protocol):
+    """Where stake, ratio and limits come from."""
+
+    def of(self, order: Order) -> Approved | Refused:
+        """What holds for this order at this moment; called again right before it is submitted. Must not wait."""
+        ...
+
+
+class FixedTerms(msgspec.Struct, frozen=True):
+    """The terms of the settings: one stake for every order."""
+
+    stake: Decimal
+    payouts: Mapping[Increment, Decimal]
+    limits: Limits
+
+    def of(self, order: Order) -> Approved | Refused:
+        """What the settings say of this order."""
+        refused = limits.check(self.limits, order, self.stake)
+        return refused or Approved(self.stake, self.payouts[order.time_increments])
