@@ -5,17 +5,16 @@ never an argument.
 """
 
 import sys
-from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated
 
 import msgspec
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from agent import __version__
 from agent.app import BUILT, build
 from agent.cli import doctor, headless, history
+from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of
 from agent.config import Settings
 from agent.language import _
 from agent.link.api import Credentials
@@ -23,20 +22,12 @@ from agent.model.account import normal_server
 from agent.trading.journal import JournalBroken
 from agent.vault import VaultUnavailable, open_vault
 
-REFUSED: Final = 1
-USAGE: Final = 2
-
 app = typer.Typer(
     help=_("Receives orders from a hub and places them on your own account."),
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Where journals are kept."))]
-Server = Annotated[str | None, typer.Option("--server", help=_("The hub's address, http://host:port."))]
-User = Annotated[str | None, typer.Option("--user", help=_("Your name at the hub."))]
-AsJson = Annotated[bool, typer.Option("--json", help=_("For programs."))]
 
 
 @app.callback(invoke_without_command=True)
@@ -69,13 +60,13 @@ def start(
         typer.echo(__version__)
         return
     if not is_headless:
-        _fail(_("The desktop window is not there yet: use --headless."), USAGE)
+        fail(_("The desktop window is not there yet: use --headless."), USAGE)
     given = {"server_url": server, "driver": driver, "paper_speed": paper_speed, "paper_seed": seed}
-    config = _settings(**given, data_dir=data_dir)
+    config = settings(**given, data_dir=data_dir)
     if config.driver not in BUILT:
-        _fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
+        fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
     if user is None:
-        _fail(_("Say who you are: --user NAME."), USAGE)
+        fail(_("Say who you are: --user NAME."), USAGE)
     credentials = Credentials(user, _password(config, user, password_stdin, save_password))
     raise typer.Exit(_run(config, credentials, wait_for_hub=not no_wait))
 
@@ -83,13 +74,13 @@ def start(
 @app.command("history", help=_("What became of the orders that reached this computer."))
 def show_history(as_json: AsJson = False, user: User = None, server: Server = None, data_dir: DataDir = None) -> None:
     """A table for each user of this computer."""
-    config = _settings(data_dir=data_dir)
+    config = settings(data_dir=data_dir)
     try:
         chapters = history.read(config.data_dir, user, None if server is None else normal_server(server))
     except JournalBroken as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
     except ValueError as error:
-        _fail(str(error), USAGE)
+        fail(str(error), USAGE)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(history.as_data(chapters))).decode())
         return
@@ -103,7 +94,7 @@ def show_history(as_json: AsJson = False, user: User = None, server: Server = No
 @app.command("doctor", help=_("Check what the agent needs, and say what to do."))
 def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDir = None) -> None:
     """One line a check; exit 1 if something is wrong."""
-    findings = doctor.examine(_settings(server_url=server, data_dir=data_dir))
+    findings = doctor.examine(settings(server_url=server, data_dir=data_dir))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(findings)).decode())
     else:
@@ -116,7 +107,7 @@ def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> i
     try:
         return headless.run(build(config, credentials), wait_for_hub=wait_for_hub)
     except (JournalBroken, OSError, ValueError) as error:
-        _fail(str(error), REFUSED)
+        fail(str(error), REFUSED)
 
 
 def _password(config: Settings, user: str, from_stdin: bool, save: bool) -> str:
@@ -124,18 +115,18 @@ def _password(config: Settings, user: str, from_stdin: bool, save: bool) -> str:
     account_key = f"{config.server_url}/{user}"  # by address: it must never be sent to another one
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _kept(config, account_key) or _asked()
     if not password:
-        _fail(_("The password is empty."), USAGE)
+        fail(_("The password is empty."), USAGE)
     if save:
         try:
-            open_vault(config.data_dir, ask=_passphrase).put(account_key, "password", password)
+            vault_of(config).put(account_key, "password", password)
         except VaultUnavailable as error:
-            _fail(str(error), REFUSED)
+            fail(str(error), REFUSED)
     return password
 
 
 def _kept(config: Settings, account_key: str) -> str | None:
     try:
-        return open_vault(config.data_dir).get(account_key, "password")
+        return open_vault(config.data_dir, config.vault_passphrase_file).get(account_key, "password")
     except VaultUnavailable as error:
         typer.echo(f"agent: {error}", err=True)
         return None
@@ -143,26 +134,8 @@ def _kept(config: Settings, account_key: str) -> str | None:
 
 def _asked() -> str:
     if not sys.stdin.isatty():
-        _fail(_("No password: use --password-stdin, or keep it in the keyring with --save-password."), USAGE)
+        fail(_("No password: use --password-stdin, or keep it in the keyring with --save-password."), USAGE)
     return str(typer.prompt(_("Password"), hide_input=True, err=True))
-
-
-def _passphrase(is_new: bool) -> str:
-    if not sys.stdin.isatty():
-        raise VaultUnavailable(_("no keyring works here, and nobody is there to type a passphrase"))
-    return str(typer.prompt(_("Passphrase of the vault"), hide_input=True, err=True, confirmation_prompt=is_new))
-
-
-def _settings(**given: object) -> Settings:
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        return Settings(**chosen)
-    except ValidationError as error:
-        _fail("\n".join(_complaint(one["loc"], one["msg"]) for one in error.errors(include_url=False)), USAGE)
-
-
-def _complaint(where: tuple[int | str, ...], what: str) -> str:
-    return f"AGENT_{'.'.join(map(str, where)).upper()}: {what}"
 
 
 def _show(finding: doctor.Finding) -> None:
@@ -170,8 +143,3 @@ def _show(finding: doctor.Finding) -> None:
     words = {"ok": _("ok"), "warning": _("warning"), "wrong": _("wrong")}[finding.verdict]
     advice = f" → {finding.what_to_do}" if finding.what_to_do else ""
     typer.echo(f"{typer.style(words, fg=colour)}  {finding.check}: {finding.found}{advice}")
-
-
-def _fail(why: str, code: int) -> NoReturn:
-    typer.echo(f"agent: {why}", err=True)
-    raise typer.Exit(code)

@@ -18,7 +18,7 @@ from agent.language import _
 from agent.link.api import HubApi, Unavailable
 from agent.model import limits
 from agent.trading.journal import FILE_NAME, Journal, JournalBroken
-from agent.vault import KeyringVault, VaultUnavailable
+from agent.vault import VaultUnavailable, open_vault, passphrase_from
 
 TOLERATED_OFFSET_S: Final = 2.0
 
@@ -39,7 +39,7 @@ def examine(config: Settings) -> list[Finding]:
         _data_dir(config),
         *_journals(config),
         *asyncio.run(_hub(config)),
-        _keyring(),
+        _vault(config),
     ]
 
 
@@ -117,11 +117,11 @@ def _clock(asked: datetime, answered: datetime, date: str | None) -> Finding:
     return Finding(check, "ok", found)
 
 
-def _keyring() -> Finding:
+def _vault(config: Settings) -> Finding:
     check = _("keyring")
     try:
-        keyring = KeyringVault()
-        keyring.check()
-        return Finding(check, "ok", keyring.place)
+        if config.vault_passphrase_file is not None:
+            passphrase_from(config.vault_passphrase_file)(False)
+        return Finding(check, "ok", open_vault(config.data_dir, config.vault_passphrase_file).place)
     except VaultUnavailable as error:
         return Finding(check, "warning", str(error), _("give the password by --password-stdin or at the prompt"))

@@ -27,6 +27,7 @@ __all__ = [
     "Vault",
     "VaultUnavailable",
     "open_vault",
+    "passphrase_from",
 ]
 
 

@@ -1,0 +1,74 @@
+"""What the commands share: options, settings, the vault with a person at the terminal, and how a command fails.
+
+The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a secret is never an argument, and a
+prompt for one goes to the terminal, so that standard input stays for data.
+"""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from agent.config import Settings
+from agent.language import _
+from agent.vault import Vault, VaultUnavailable, open_vault
+
+REFUSED: Final = 1
+USAGE: Final = 2
+OUT_OF_REACH: Final = 3
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Where journals are kept."))]
+Server = Annotated[str | None, typer.Option("--server", help=_("The hub's address, http://host:port."))]
+User = Annotated[str | None, typer.Option("--user", help=_("Your name at the hub."))]
+AsJson = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+
+
+def settings(**given: object) -> Settings:
+    """The settings, with what the command line says. Ends the command where they are wrong."""
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        fail("\n".join(_complaint(one["loc"], one["msg"]) for one in error.errors(include_url=False)), USAGE)
+
+
+def vault_of(config: Settings) -> Vault:
+    """The vault; its passphrase is asked for at the terminal where no file has it."""
+    return open_vault(config.data_dir, config.vault_passphrase_file, passphrase)
+
+
+def passphrase(is_new: bool) -> str:
+    """Ask at the terminal, twice for a new one. Raises VaultUnavailable where there is no terminal."""
+    if not _has_terminal():
+        raise VaultUnavailable(_("no keyring works here, and nobody is there to type a passphrase"))
+    typed = getpass.getpass(_("Passphrase of the vault") + ": ")
+    if is_new and getpass.getpass(_("The same again") + ": ") != typed:
+        raise VaultUnavailable(_("the two passphrases differ"))
+    return typed
+
+
+def fail(why: str, code: int) -> NoReturn:
+    """End the command: one line on standard error, and an exit code."""
+    typer.echo(f"agent: {why}", err=True)
+    raise typer.Exit(code)
+
+
+def _complaint(where: tuple[int | str, ...], what: str) -> str:
+    return f"AGENT_{'.'.join(map(str, where)).upper()}: {what}"
+
+
+def _has_terminal() -> bool:
+    """Whether a person sees what is asked; standard input may be a pipe all the same."""
+    if not sys.stderr.isatty():
+        return False
+    if sys.platform == "win32":
+        return True
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
