@@ -55,6 +55,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     code: str
     words: str
+    data: dict[str, str] | None = None
 
 
 class Account:
@@ -126,7 +127,7 @@ class Account:
         if stake is None or stake < 5:
             return Refusal("93420002", "The amount is below the minimum or has a fraction")
         if body["payoutRatio"] != self.ratios[body["timeIncrements"]]:
-            return Refusal("93420999", "Ratio has changed")
+            return Refusal("93420999", "Ratio has changed", {"payoutRatio": self.ratios[body["timeIncrements"]]})
         if stake > self.balance:
             return Refusal("93420003", "Insufficient balance")
         if sum(position.closed_price is None for position in self.positions) >= self.most_open:

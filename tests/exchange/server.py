@@ -64,15 +64,16 @@ class Exchange:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Close every connection; whoever comes is refused from now on."""
-        assert self._server is not None
-        assert self._runner is not None
+        """Close every connection; whoever comes is refused from now on. A second time does nothing."""
+        if self._server is None or self._runner is None:
+            return
         assert self._connections is not None
         self._server.close()
         for connection in list(self._connections.open()):
             assert connection.transport is not None
             connection.transport.abort()
         await self._runner.cleanup()
+        self._server = self._runner = None
         self.witness.close()
 
     async def __aenter__(self) -> "Exchange":

@@ -41,7 +41,7 @@ class WebApi:
         self._refuse_strangers(request)
         position = self._account.place(await _json(request))
         if isinstance(position, Refusal):
-            return envelope(position.code, words=position.words)
+            return envelope(position.code, position.data, position.words)
         return envelope(data={"orderId": str(position.id), "openPrice": str(position.opened_price)})
 
     async def user(self, request: web.Request) -> web.Response:
@@ -127,7 +127,7 @@ def _instead(fault: Fault, request: web.Request) -> web.Response:
         case "redirect":
             return web.Response(status=307, headers={"location": request.path_qs})
         case "ratio-changed":
-            return envelope(fault.code, words="Ratio has changed")
+            return envelope(fault.code, {"payoutRatio": "0.75"}, "Ratio has changed")
     if fault.code:
         return envelope(fault.code, words=fault.words)
     return web.Response(status=fault.status, text=_HTML % fault.status, content_type="text/html")
