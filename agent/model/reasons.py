@@ -37,6 +37,30 @@ TEMPLATES: Final[dict[str, str]] = {
     "paper.refused": N_("the paper exchange refused it"),
     "paper.silent": N_("the paper exchange did not answer"),
     "paper.never_came": N_("the paper exchange never got it"),
+    # the exchange's web interface
+    "exchange.refused": N_("the exchange refused it: {words} (code {code})"),
+    "exchange.ratio": N_(
+        "the exchange no longer takes the payout ratio {ours}, its own is {theirs}: set it right, or the next fails too"
+    ),
+    "exchange.ratio_unnamed": N_(
+        "the exchange no longer takes the payout ratio {ours}, and names no other: set it right, or the next fails too"
+    ),
+    "exchange.ratio_decimals": N_("the payout ratio {ratio} has more than two decimals"),
+    "exchange.region": N_("the exchange does not serve the region that this computer is in"),
+    "exchange.unreachable": N_("the exchange could not be reached, nothing was sent: {why}"),
+    "exchange.no_answer": N_("it was sent, and no answer came: {why}; look at the exchange whether it stands"),
+    "exchange.cut": N_("the answer broke off or was too long ({bytes} bytes): look at the exchange whether it stands"),
+    "exchange.redirect": N_("the exchange sent us elsewhere ({status}), which is not followed: look whether it stands"),
+    "exchange.unknown_code": N_("the exchange said what nobody knows: {words} (code {code}); look whether it stands"),
+    "exchange.unknown_answer": N_("the exchange answered {status} in no known form: look whether it stands"),
+    "session.unbound": N_("no session at the exchange: run agent bind"),
+    "session.over": N_("the session at the exchange has ended: run agent bind"),
+    "session.unchecked": N_("the session could not be checked: {why}"),
+    "session.vault": N_("the session could not be read: {why}"),
+    "session.ends_soon": N_("the session at the exchange ends in {minutes} minutes: run agent bind"),
+    "history.unknown_key": N_("the exchange does not take this API key (status {status})"),
+    "history.may_trade": N_("this API key may do more than read: {rights}; make one that may only read"),
+    "history.may_not_read": N_("this API key may not even read"),
     # the hub
     "hub.said": "{said}",
     "hub.answered": N_("the hub answered {status}"),
