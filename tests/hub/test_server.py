@@ -66,3 +66,24 @@ def test_a_hub_that_was_killed_keeps_nobody_from_starting(
     hub.kill()
     hub.start()
     assert hub.is_ready()
+
+
+def test_a_service_that_cannot_stay_up_ends_the_process_with_70_and_tells_its_agents(
+    embedded_stores: Stores, tmp_path: Path
+) -> None:
+    """A hub whose ledger is broken by a mistake of ours, and whose patience is a second."""
+    broken = (
+        "import sys, hub.orders.ledger, hub.runtime.supervisor\n"
+        "async def write_forever(self): raise TypeError('ours')\n"
+        "hub.orders.ledger.Ledger.write_forever = write_forever\n"
+        "hub.runtime.supervisor.GIVE_UP_S = 1\n"
+        "from hub.__main__ import main\n"
+        "sys.exit(main(['serve']))"
+    )
+    settings = HubSettings(embedded_stores.database_url, embedded_stores.redis_url)
+    environment = HubProcess(tmp_path, settings).environment() | {"HUB_PORT": str(free_port())}
+    run = subprocess.run([sys.executable, "-c", broken], cwd=tmp_path, env=environment, capture_output=True, timeout=30)
+    said = run.stderr.decode()
+    assert run.returncode == 70, said
+    assert said.count("Traceback") == 1
+    assert "a service cannot stay up" in said
