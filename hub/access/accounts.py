@@ -1,7 +1,7 @@
 """Accounts by id, asked for one by one and fetched together.
 
 The truth is read from the database every time, never kept: a thousand agents that connect within a moment cost
-one query, and an account that was disabled a moment ago is seen as disabled. Adapters and stories import it.
+one query, and an account that was disabled a moment ago is seen as disabled.
 """
 
 import asyncio

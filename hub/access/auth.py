@@ -1,6 +1,6 @@
 """Who somebody is: passwords, tokens, roles, sessions.
 
-Routes and the socket ask here. The invariants: a user has one login, the newest; its token id stands in
+The invariants: a user has one login, the newest; its token id stands in
 `users.session_id`, which is the truth (`session:{user_id}` in Redis mirrors it for other tools); and a password or
 token never reaches a log or an error.
 """

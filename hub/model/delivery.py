@@ -1,6 +1,6 @@
 """The life of one order at one user, as a table. Pure: no clock, no I/O, no logger.
 
-Imported by the stories and by the store's record. The invariant: a delivery is handed to one device only, and
+The invariant: a delivery is handed to one device only, and
 once its window is over it has an outcome; what is not in the table raises `IllegalMove`.
 """
 

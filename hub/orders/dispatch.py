@@ -2,7 +2,7 @@
 
 publish: validated draft -> committed -> doorbell. fan_out: claim, hand out, record behind (how: `hub.orders.fanout`).
 receive: what agents say of it. catch_up: whoever comes later, within the window. cancel: what is not submitted
-yet will not be. Shells (socket, routes) call it; the decisions stand in `hub.model.delivery` and `claim.lua`.
+yet will not be. The decisions stand in `hub.model.delivery` and `claim.lua`.
 """
 
 import asyncio

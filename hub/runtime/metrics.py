@@ -1,4 +1,4 @@
-"""What a process of the hub counts and measures, for Prometheus. Anything in the hub may import it.
+"""What a process of the hub counts and measures, for Prometheus.
 
 Names and units follow Prometheus's conventions: base units, `_total` on counters. With several workers on one port
 (PROMETHEUS_MULTIPROC_DIR is set) each keeps its values in files there, and whichever is scraped answers for all. The

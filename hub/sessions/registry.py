@@ -1,6 +1,6 @@
 """The sessions of this process: who is connected, on which device, and the way to them.
 
-The stories look sessions up here; `hub.web.socket` brings them. The invariants: a user has one session, a newer
+The invariants: a user has one session, a newer
 one replaces it; and sessions stand in chunks of `CHUNK`, whose ids are joined once and kept until someone
 comes or goes.
 """

@@ -2,12 +2,12 @@
 
 Why: sending one prepared frame through ASGI costs twice the socket's own price, and each incoming text costs a queue,
 a task switch and a paused transport. uvloop's `transport.write` only notes the frame and writes at the end of the
-loop's turn, which costs half as much again as the system call. Measured in `hub/docs/performance.md`. What is done
-about it is all in this module: the ASGI scope carries a `Wire`, through which a frame goes to the socket at once if
+loop's turn, which costs half as much again as the system call. Measured in `hub/docs/performance.md`. All of it is in
+this module: the ASGI scope carries a `Wire`, through which a frame goes to the socket at once if
 nothing waits before it, and texts are heard where they are parsed. Handshake, control frames, fragments and closing
 stay uvicorn's.
 
-`hub.web.socket` looks for the `Wire` and does without it anywhere else. The invariants: ASGI stays true, a connection
+The invariants: ASGI stays true, a connection
 whose wire is not used behaves as uvicorn's own; a frame never overtakes what waits in the transport; and a descriptor
 is used only until the connection is lost, after which another connection may get its number.
 """
@@ -87,7 +87,7 @@ class Wire:
         self.transport.abort()
 
     def end(self) -> None:
-        """Lets go of whom it served: the objects of a connection hold each other in a circle."""
+        """Breaks the reference cycle between wire, session and protocol."""
         self.stop()
         self.hear = self.send = None
 
@@ -129,7 +129,7 @@ class WatchedTransport:
 
 
 def write_all(outboxes: Sequence[Outbox], text: bytes, frame: bytes) -> list[int]:
-    """The frame to each: the loop that all is about. Returns the places of those that did not take it.
+    """Writes one frame to every outbox. The hot loop. Returns the places of those that did not take it.
 
     No other code runs between the look at a descriptor and the system call, so it is still the connection's.
     """

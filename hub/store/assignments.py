@@ -1,4 +1,4 @@
-"""Queries on assignments: the record of who was given what, and what came of it. Only `hub.store` hands this out.
+"""Queries on assignments: the record of who was given what, and what came of it.
 
 The invariant is the unique row (order, user): a row belongs to the device that wrote it first, and an upsert
 from any other device changes nothing in it.

@@ -1,4 +1,4 @@
-"""Queries on orders. Only `hub.store` hands this out."""
+"""Queries on orders."""
 
 from typing import Any, Final
 

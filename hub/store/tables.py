@@ -1,4 +1,4 @@
-"""The tables, one definition for MySQL/MariaDB and SQLite. Only `hub.store` and the migrations' test import it.
+"""The tables, one definition for MySQL/MariaDB and SQLite.
 
 Times are `DATETIME(6)` in UTC in the database and integer epoch milliseconds everywhere else: `Millis` is the
 only place where one becomes the other.

@@ -1,4 +1,4 @@
-"""Queries on users. Only `hub.store` hands this out."""
+"""Queries on users."""
 
 from typing import Any
 
