@@ -13,6 +13,7 @@ from .codec import BadMessage, UnknownType, decode_to_agent, decode_to_hub, enco
 from .messages import (
     Ack,
     Cancel,
+    CaughtUp,
     Error,
     Halted,
     HaltMessage,
@@ -22,6 +23,7 @@ from .messages import (
     Recorded,
     Result,
     Resume,
+    Settled,
     Time,
     TimeReply,
     ToAgent,
@@ -44,6 +46,7 @@ MOVES: Final[dict[State, dict[type[Message], State]]] = {
     State.OPEN: {
         OrderMessage: _OPEN,
         Recorded: _OPEN,
+        CaughtUp: _OPEN,
         Cancel: _OPEN,
         HaltMessage: _OPEN,
         Resume: _OPEN,
@@ -52,12 +55,13 @@ MOVES: Final[dict[State, dict[type[Message], State]]] = {
         Ack: _OPEN,
         Result: _OPEN,
         Halted: _OPEN,
+        Settled: _OPEN,
         Time: _OPEN,
     },
 }
 
 UNKNOWN_TYPES_BORNE: Final = 2
-"""How many messages of an unknown type a session may send; the next one closes it."""
+"""How many messages of an unknown type an agent may send; the next one closes. What a hub says is only counted."""
 
 
 class LocalProtocolError(RuntimeError):
@@ -78,7 +82,7 @@ Received = TypeVar("Received", ToHub, ToAgent)
 class Conversation(Generic[Received]):
     """One connection's conversation, seen from one side."""
 
-    __slots__ = ("_decode", "_speaks", "state", "unknown_types")
+    __slots__ = ("_bears", "_decode", "_speaks", "state", "unknown_types")
 
     @overload
     def __init__(self: "Conversation[ToHub]", role: Literal["hub"]) -> None: ...
@@ -87,19 +91,20 @@ class Conversation(Generic[Received]):
     def __init__(self, role: Literal["hub", "agent"]) -> None:
         self.state = State.CONNECTED
         self.unknown_types = 0
+        self._bears = UNKNOWN_TYPES_BORNE if role == "hub" else float("inf")
         self._speaks = ToAgent if role == "hub" else ToHub
         self._decode = decode_to_hub if role == "hub" else decode_to_agent
 
     def receive(self, text: bytes | str) -> Received | Error:
-        """The peer's message; or, for a type that we do not know, the `Error` to answer with.
+        """The peer's message; or an `Error` for a type that we do not know: a hub answers with it, an agent goes on.
 
-        Raises RemoteProtocolError for what is malformed, out of turn, or the third unknown type.
+        Raises RemoteProtocolError for what is malformed or out of turn, and at an agent's third unknown type.
         """
         try:
             message = self._decode(text)
         except UnknownType as error:
             self.unknown_types += 1
-            if self.unknown_types > UNKNOWN_TYPES_BORNE:
+            if self.unknown_types > self._bears:
                 raise RemoteProtocolError(f"{error}, for the third time") from None
             return Error(code="UNKNOWN_TYPE", message=str(error))
         except BadMessage as error:

@@ -15,6 +15,12 @@ SUBPROTOCOL: Final = "bn-auto.v1"
 Increment = Literal["TEN_MINUTE", "THIRTY_MINUTE", "ONE_HOUR", "ONE_DAY"]
 Direction = Literal["LONG", "SHORT"]
 Outcome = Literal["success", "failed", "rejected", "expired", "unknown"]
+SettledAs = Literal["won", "lost", "tie"]
+Source = Literal["estimated", "confirmed"]
+
+CAUGHT_UP: Final = "caught_up"
+SETTLED: Final = "settled"
+"""Names of features in `welcome`."""
 
 INCREMENTS: Final[tuple[Increment, ...]] = get_args(Increment)
 DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
@@ -36,6 +42,7 @@ Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Symbol = Annotated[str, Meta(pattern="^[A-Z0-9]{5,20}\\Z")]
 Seconds = Annotated[int, Meta(ge=1, le=LONGEST_WINDOW_S)]
 DeviceId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}\\Z")]
+RandomId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{8,64}\\Z")]
 ShortText = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2_000)]
 
@@ -85,7 +92,11 @@ class _Message(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Welcome(_Message, frozen=True, tag="welcome"):
-    """The answer to `hello`. `heartbeat_s` is how often the agent sends `time`."""
+    """The answer to `hello`. `heartbeat_s` is how often the agent sends `time`.
+
+    `newest_order_id` is the highest that the hub has given out, 0 for none; `features` names what it understands
+    beyond the first version.
+    """
 
     session_id: str
     user_id: Id
@@ -95,6 +106,9 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     token_expire_ms: Millis
     account_expire_ms: Millis | None = None
     halt: Halt | None = None
+    hub_id: str | None = None
+    newest_order_id: int | None = None
+    features: list[str] = msgspec.field(default_factory=list)
 
 
 class OrderMessage(_Message, frozen=True, tag="order"):
@@ -105,9 +119,17 @@ class OrderMessage(_Message, frozen=True, tag="order"):
 
 
 class Recorded(_Message, frozen=True, tag="recorded"):
-    """The result of this order is committed at the hub: the agent may stop repeating it."""
+    """The result of this order is committed at the hub: the agent may stop repeating it.
+
+    `outcome` is what the hub has of an order that `hello` named in `have`; a fact among them holds for the agent, too.
+    """
 
     order_id: Id
+    outcome: Outcome | None = None
+
+
+class CaughtUp(_Message, frozen=True, tag="caught_up"):
+    """All that the hub has of the orders in `have` has been said, cancels included."""
 
 
 class Cancel(_Message, frozen=True, tag="cancel"):
@@ -140,23 +162,30 @@ class TimeReply(_Message, frozen=True, tag="time"):
 
 
 class Error(_Message, frozen=True, tag="error"):
-    """The last message was not taken; `code` is for programs, `message` for people."""
+    """A message was not taken; `code` is for programs, `message` for people; `order_id` where it was a result."""
 
     code: str
     message: str
+    order_id: Id | None = None
 
 
 # agent -> hub
 
 
 class Hello(_Message, frozen=True, tag="hello"):
-    """The first message. `have`: orders in the journal that are still in window."""
+    """The first message. `have`: orders in the journal that are not reported, the newest if there are too many.
+
+    `journal`, `start` and `previous` are random ids: of the journal, of this start of the program, of the one before.
+    """
 
     device_id: DeviceId
     version: ShortText
     driver: ShortText
     have: Annotated[list[Id], Meta(max_length=5_000)] = msgspec.field(default_factory=list)
     halt_epoch: Annotated[int, Meta(ge=0)] = 0
+    journal: RandomId | None = None
+    start: RandomId | None = None
+    previous: RandomId | None = None
 
 
 class Ack(_Message, frozen=True, tag="ack"):
@@ -181,9 +210,20 @@ class Result(_Message, frozen=True, tag="result"):
 
 
 class Halted(_Message, frozen=True, tag="halted"):
-    """This agent has stopped trading under this epoch."""
+    """This agent has stopped trading under this epoch; the last order that it submitted before, and when."""
 
     epoch: Annotated[int, Meta(ge=0)]
+    order_id: Id | None = None
+    submitted_ms: Millis | None = None
+
+
+class Settled(_Message, frozen=True, tag="settled"):
+    """How a position ended, without amounts. Only for a hub whose `features` names it."""
+
+    order_id: Id
+    result: SettledAs
+    source: Source
+    at_ms: Millis
 
 
 class Time(_Message, frozen=True, tag="time"):
@@ -192,6 +232,6 @@ class Time(_Message, frozen=True, tag="time"):
     t0_ms: Millis
 
 
-ToAgent = Welcome | OrderMessage | Recorded | Cancel | HaltMessage | Resume | TimeReply | Error
-ToHub = Hello | Ack | Result | Halted | Time
+ToAgent = Welcome | OrderMessage | Recorded | CaughtUp | Cancel | HaltMessage | Resume | TimeReply | Error
+ToHub = Hello | Ack | Result | Halted | Settled | Time
 Message = ToAgent | ToHub

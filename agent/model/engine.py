@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agent.model.reasons import Reason
-from protocol.messages import Order, Outcome
+from protocol.messages import Order, Outcome, SettledAs, Source
 
 
 class Mode(StrEnum):
@@ -144,10 +144,6 @@ TOO_LATE: Final = frozenset({"window.over", "unanswered"})
 def outcome_of(refused: Refused) -> Outcome:
     """How an order ends that never got as far as the exchange."""
     return "expired" if refused.reason.code in TOO_LATE else "rejected"
-
-
-SettledAs = Literal["won", "lost", "tie"]
-Source = Literal["estimated", "confirmed"]
 
 
 class Settlement(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from agent.model.engine import Mode, ResolvedBy, SettledAs, Source
+from agent.model.engine import Mode, ResolvedBy
 from agent.model.reasons import Reason
-from protocol.messages import Increment, Order, Outcome
+from protocol.messages import Increment, Order, Outcome, SettledAs, Source
 
 
 class End(StrEnum):

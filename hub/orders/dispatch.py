@@ -57,6 +57,7 @@ _ERRORS: Final[dict[Verdict, Error]] = {
     "not_owner": Error("NOT_YOURS", "the order is not this device's"),
     "no_such_order": Error("UNKNOWN_ORDER", "there is no such order"),
 }
+"""Without an order id in answer to an ack, which may name an order that is only not live here any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -240,13 +241,14 @@ class Dispatch:
                 self._report(session, order_id, event)
             else:
                 known = await self._store.orders.get(order_id)
-                session.say(_ERRORS["not_owner" if known else "no_such_order"])
+                session.say(_about(order_id, _ERRORS["not_owner" if known else "no_such_order"]))
         except Unavailable as error:
-            session.say(Error("UNAVAILABLE", f"{error.what} is out of reach: the result is not recorded yet"))
+            said = f"{error.what} is out of reach: the result is not recorded yet"
+            session.say(Error("UNAVAILABLE", said, order_id))
 
     def _report(self, session: Session, order_id: int, event: Reported) -> None:
         def answer(verdict: Verdict) -> None:
-            session.say(Recorded(order_id) if verdict == "recorded" else _ERRORS[verdict])
+            session.say(Recorded(order_id) if verdict == "recorded" else _about(order_id, _ERRORS[verdict]))
 
         self._ledger.reported(order_id, session.user_id, event, answer)
 
@@ -330,3 +332,8 @@ class Dispatch:
 def _plausible(at_ms: int, now: int) -> int:
     """An agent's time, within what an order's life allows: a wrong clock must not reach the record."""
     return min(max(at_ms, now - LONGEST_LIFE_MS), now)
+
+
+def _about(order_id: int, error: Error) -> Error:
+    """The error as the answer to this order's result."""
+    return msgspec.structs.replace(error, order_id=order_id)

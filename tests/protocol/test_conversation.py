@@ -19,6 +19,7 @@ from protocol.conversation import (
 from protocol.messages import (
     Ack,
     Cancel,
+    CaughtUp,
     Error,
     Halted,
     HaltMessage,
@@ -29,6 +30,7 @@ from protocol.messages import (
     Recorded,
     Result,
     Resume,
+    Settled,
     Time,
     TimeReply,
     ToAgent,
@@ -40,11 +42,19 @@ from . import strategies
 HELLO = Hello("device", "1", "paper")
 WELCOME = Welcome("s", 1, "ann", 5, 15, 6)
 ORDER = Order(1, "TEN_MINUTE", "BTCUSDT", "LONG", 60, 1, 2)
-AGENTS: list[Message] = [HELLO, Ack(1, 1, 1), Result(1, "success", 1), Halted(1), Time(1)]
+AGENTS: list[Message] = [
+    HELLO,
+    Ack(1, 1, 1),
+    Result(1, "success", 1),
+    Halted(1),
+    Settled(1, "won", "confirmed", 1),
+    Time(1),
+]
 HUBS: list[Message] = [
     WELCOME,
     OrderMessage(ORDER, 1),
     Recorded(1),
+    CaughtUp(),
     Cancel(1, "x"),
     HaltMessage(1, "x"),
     Resume(1, "x"),
@@ -99,7 +109,16 @@ def test_nobody_speaks_for_the_other(role: str) -> None:
             conversation.send(message)
 
 
-def test_the_third_unknown_type_ends_it() -> None:
+def test_a_newer_hub_may_say_any_number_of_types_that_an_agent_does_not_know() -> None:
+    conversation = talk("agent", State.OPEN)
+    for number in range(1, 100):
+        ignored = conversation.receive(f'{{"type":"of tomorrow {number}","order_id":{number}}}')
+        assert isinstance(ignored, Error)
+        assert conversation.unknown_types == number
+    assert conversation.receive(encode(Recorded(1))) == Recorded(1)
+
+
+def test_an_agents_third_unknown_type_ends_it() -> None:
     conversation = talk("hub", State.OPEN)
     for _ in range(UNKNOWN_TYPES_BORNE):
         answer = conversation.receive('{"type":"nope"}')

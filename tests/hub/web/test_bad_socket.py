@@ -309,7 +309,9 @@ def test_orders_that_are_not_the_senders(scene: Scene) -> None:
 def _assert_refused(agent: Agent, order_id: int, code: str) -> None:
     for message in (ACK, RESULT):
         agent.say(message | {"order_id": order_id})
-        assert agent.hear("error")["code"] == code, (message["type"], order_id)
+        error = agent.hear("error")
+        assert error["code"] == code, (message["type"], order_id)
+        assert error["order_id"] == (order_id if message is RESULT else None)
 
 
 def test_another_devices_order_cannot_be_had_by_saying_so(scene: Scene) -> None:
