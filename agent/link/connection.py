@@ -12,12 +12,13 @@ from websockets.exceptions import ConnectionClosed
 
 from agent.link.hub_time import HubClock
 from agent.model.clock import Reading, Sample
-from agent.model.events import ClockChanged, Events
+from agent.model.events import ClockChanged, Events, HubSaid
 from agent.world import World, deadline
 from protocol.closes import HEARTBEAT_LOST, Close, close_for
 from protocol.conversation import Conversation, RemoteProtocolError, State
 from protocol.messages import (
     Cancel,
+    CaughtUp,
     Error,
     HaltMessage,
     Hello,
@@ -37,7 +38,7 @@ BURST: Final = 3
 OUTBOX_LIMIT: Final = 20_000
 CLOSE_REASON_BYTES: Final = 120
 
-Heard = OrderMessage | Recorded | Cancel | HaltMessage | Resume | Error
+Heard = OrderMessage | Recorded | CaughtUp | Cancel | HaltMessage | Resume | Error
 
 
 class Listener(Protocol):
@@ -77,6 +78,7 @@ class Connection:
         self._asked: Reading = hub_clock.read()
         self._burst = BURST
         self._is_caught_up = False
+        self._ignored = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -135,7 +137,16 @@ class Connection:
                 return self._closed()
             except RemoteProtocolError as error:
                 return await self.hang_up(error.close, str(error))
-            self._dispatch(message)
+            if self._conversation.unknown_types == self._ignored:
+                self._dispatch(message)
+            else:
+                self._ignore()
+
+    def _ignore(self) -> None:
+        """A newer hub says more than this agent knows: told once a connection."""
+        if self._ignored == 0:
+            self._events.emit(HubSaid("UNKNOWN_TYPE", "the hub says more than this version of the agent understands"))
+        self._ignored = self._conversation.unknown_types
 
     def _dispatch(self, message: ToAgent | Error) -> None:
         match message:

@@ -18,7 +18,7 @@ from agent.link.hub_time import HubClock
 from agent.model.account import is_loopback
 from agent.model.events import Disconnected, Events
 from agent.world import World
-from protocol.closes import ACCOUNT_DISABLED, NORMAL, TOKEN_EXPIRED, Close, close_for, retry_hint_ms
+from protocol.closes import ACCOUNT_DISABLED, BAD_MESSAGE, NORMAL, TOKEN_EXPIRED, Close, close_for, retry_hint_ms
 from protocol.codec import MAX_FRAME_BYTES
 from protocol.messages import SUBPROTOCOL, ToHub
 
@@ -46,7 +46,7 @@ class Lost(NamedTuple):
 
 
 OUT_OF_REACH: Final = close_for(1006)
-_REFUSALS: Final = {401: TOKEN_EXPIRED, 403: ACCOUNT_DISABLED}
+_REFUSALS: Final = {400: BAD_MESSAGE, 401: TOKEN_EXPIRED, 403: ACCOUNT_DISABLED}
 
 
 class Link:
@@ -125,7 +125,9 @@ def _asked_to_wait_s(reason: str) -> float:
 
 
 def _refused(error: InvalidStatus) -> Lost:
-    """The handshake's answer: only 401 and 403 are about this login, anything else may pass."""
+    """The handshake's answer: 400 is about this program, 401 and 403 are about this login, anything else may pass."""
     status = error.response.status_code
     reason = why(bytes(error.response.body or b"")) or f"the hub answered {status}"
+    if status == 400:
+        reason = f"this agent and the hub do not understand each other, update the older one (400: {reason})"
     return Lost(_REFUSALS.get(status, OUT_OF_REACH), reason)

@@ -12,7 +12,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agent.model.reasons import Reason
-from protocol.messages import Order, Outcome, SettledAs, Source
+from protocol.messages import Order, Outcome
+from protocol.messages import SettledAs as SettledAs
+from protocol.messages import Source as Source
 
 
 class Mode(StrEnum):

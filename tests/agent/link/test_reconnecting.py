@@ -112,16 +112,23 @@ async def test_a_hub_that_breaks_the_protocol_is_told_so(hub: HubOnLoopback, tra
         await eventually(lambda: hub.goodbyes == [4000], "the hub heard it")
 
 
-async def test_what_it_does_not_know_is_noted_and_the_third_closes(hub: HubOnLoopback, trade: Trade) -> None:
+async def test_what_it_does_not_know_is_ignored_however_often_it_comes(hub: HubOnLoopback, trade: Trade) -> None:
     async with trade() as trader:
-        for _ in range(2):
-            await hub.seats[0].socket.send_str('{"type":"weather"}')
-        await eventually(lambda: len(trader.told(events.HubSaid)) == 2, "both are noted")
+        for number in range(10):
+            await hub.seats[0].socket.send_str(f'{{"type":"weather {number}","order_id":1}}')
         await hub.push(hub.order(1))
         await eventually(lambda: trader.is_in(1, State.REPORTED), "orders go on")
-        await hub.seats[0].socket.send_str('{"type":"weather"}')
+        assert [said.code for said in trader.told(events.HubSaid)] == ["UNKNOWN_TYPE"]
+        assert hub.handshakes == 1
+
+
+async def test_a_hub_that_does_not_understand_it_ends_it_with_clear_words(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.refuses_sockets = 400
+    async with trade(connected=False) as trader:
         ended = await asyncio.wait_for(trader.run, 10)
         assert ended.end is End.PROTOCOL
+        assert ended.reason.startswith("this agent and the hub do not understand each other")
+        assert hub.handshakes == 1
 
 
 async def test_recorded_for_nothing_is_noted(hub: HubOnLoopback, trade: Trade) -> None:
