@@ -11,7 +11,15 @@ from protocol.messages import Direction
 
 
 class Market(Protocol):
-    """Index prices by symbol."""
+    """Index prices by symbol, from `start` on."""
+
+    async def start(self) -> None:
+        """Begin to listen; returns at once. A second time does nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening."""
+        ...
 
     def price(self, symbol: str) -> Decimal | None:
         """The index price now; None where it is not known."""

@@ -1,7 +1,7 @@
 """The paper exchange: a simulator that takes orders, remembers them, and settles them after their increment.
 
-The invariants: the same seed and the same order give the same fate; a position is on disk
-before the exchange answers, so `find` tells the truth after a crash. Like the real one it does not notice being
+The invariants: the same seed and the same order give the same fate, unless a market decides who wins; a position is on
+disk before the exchange answers, so `find` tells the truth after a crash. Like the real one it does not notice being
 asked twice: a second request is a second position.
 """
 
@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from agent.drivers.market import Market, outcome
 from agent.model.engine import Ambiguous, Answer, Entry, Mode, NotSent, Refused, Settlement, Submitted
 from agent.model.reasons import Reason
 from agent.world import REAL, World, sleep_while
@@ -27,6 +28,9 @@ CREATE TABLE IF NOT EXISTS requests (
 );
 CREATE INDEX IF NOT EXISTS requests_order ON requests (order_id);
 """
+
+_ENTRY_PRICE: Final = "ALTER TABLE requests ADD COLUMN entry_price TEXT"
+"""NULL: the seed decides who wins, not a market."""
 
 
 class Simulation(msgspec.Struct, frozen=True):
@@ -58,21 +62,26 @@ def fate(simulation: Simulation, order: Order) -> Fate:
 
 
 class PaperExchange:
-    """A `Driver` that risks no money."""
+    """A `Driver` that risks no money. With a `market`, index prices decide how a position ends."""
 
     name = "paper"
     mode = Mode.PAPER
 
-    def __init__(self, folder: Path, simulation: Simulation, world: World = REAL) -> None:
+    def __init__(self, folder: Path, simulation: Simulation, world: World = REAL, market: Market | None = None) -> None:
         self._simulation = simulation
+        self._market = market
         self._world = world
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = sqlite3.connect(folder / FILE_NAME, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.executescript(_TABLES)
+        if not any(column[1] == "entry_price" for column in self._db.execute("PRAGMA table_info(requests)")):
+            self._db.execute(_ENTRY_PRICE)
 
     async def start(self) -> None:
-        """Nothing to do: it is always there."""
+        """Begin to follow the market, where there is one."""
+        if self._market is not None:
+            await self._market.start()
 
     def refuses(self) -> Reason | None:
         """It takes every order."""
@@ -94,13 +103,15 @@ class PaperExchange:
     async def settle(self, entry: Entry) -> Settlement | None:
         """Sleeps until the position is due by the wall clock."""
         row = self._db.execute(
-            "SELECT settles_ms, won, stake, payout_ratio FROM requests WHERE id = ? AND order_id = ?",
+            "SELECT settles_ms, won, stake, payout_ratio, entry_price FROM requests WHERE id = ? AND order_id = ?",
             (_number(entry.exchange_order_id or ""), entry.order.id),
         ).fetchone()
         if row is None:
             return None
-        settles_ms, won, stake, ratio = row
+        settles_ms, won, stake, ratio, price = row
         await sleep_while(self._world, lambda: settles_ms - self._world.read().wall_ms)
+        if price is not None:
+            return await self._by_market(entry.order, settles_ms, Decimal(price), Decimal(stake), Decimal(ratio))
         profit = Decimal(stake) * Decimal(ratio) if won else -Decimal(stake)
         return Settlement(settles_ms, "won" if won else "lost", "confirmed", profit)
 
@@ -110,15 +121,30 @@ class PaperExchange:
         return int(row[0])
 
     async def close(self) -> None:
-        """Give the file back."""
+        """Give the file back, and leave the market."""
         self._db.close()
+        if self._market is not None:
+            await self._market.close()
+
+    async def _by_market(
+        self, order: Order, ends_ms: int, price: Decimal, stake: Decimal, ratio: Decimal
+    ) -> Settlement | None:
+        """By the index at its end; an end that nobody saw stays open."""
+        end = None if self._market is None else await self._market.at(order.symbol_name, ends_ms)
+        if end is None:
+            return None
+        result, profit = outcome(order.direction, price, end, stake, ratio)
+        return Settlement(ends_ms, result, "confirmed", profit)
 
     async def _place(self, order: Order, stake: Decimal, payout_ratio: Decimal) -> Answer:
         coming = fate(self._simulation, order)
         await self._travel()
         if coming.lost == "request":
             return Ambiguous(Reason("paper.silent"))
-        number = self._take(order, stake, payout_ratio, coming)
+        price = None if self._market is None else self._market.price(order.symbol_name)
+        if self._market is not None and price is None:
+            return Refused(Reason("paper.no_price", {"symbol": order.symbol_name}))
+        number = self._take(order, stake, payout_ratio, coming, price)
         await self._travel()
         if coming.lost == "answer":
             return Ambiguous(Reason("paper.silent"))
@@ -128,26 +154,34 @@ class PaperExchange:
         if self._simulation.latency_s > 0:
             await self._world.sleep(self._simulation.latency_s / 2)
 
-    def _take(self, order: Order, stake: Decimal, payout_ratio: Decimal, coming: Fate) -> int:
+    def _take(self, order: Order, stake: Decimal, payout_ratio: Decimal, coming: Fate, price: Decimal | None) -> int:
         seconds = INCREMENT_SECONDS[order.time_increments] / self._simulation.speed
         refused = "paper.refused" if coming.refused else None
         settles_ms = self._world.read().wall_ms + round(seconds * 1000)
         done = self._db.execute(
-            """INSERT INTO requests (order_id, refused, stake, payout_ratio, settles_ms, won)
-            VALUES (?, ?, ?, ?, ?, ?)""",
-            (order.id, refused, str(stake), str(payout_ratio), settles_ms, coming.won),
+            """INSERT INTO requests (order_id, refused, stake, payout_ratio, settles_ms, won, entry_price)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (
+                order.id,
+                refused,
+                str(stake),
+                str(payout_ratio),
+                settles_ms,
+                coming.won,
+                None if price is None else str(price),
+            ),
         )
         return int(done.lastrowid or 0)
 
     def _answer(self, number: int) -> Submitted | Refused:
         row = self._db.execute(
-            "SELECT refused, stake, payout_ratio, settles_ms FROM requests WHERE id = ?", (number,)
+            "SELECT refused, stake, payout_ratio, settles_ms, entry_price FROM requests WHERE id = ?", (number,)
         ).fetchone()
-        refused, stake, ratio, settles_ms = row
+        refused, stake, ratio, settles_ms, price = row
         if refused:
             return Refused(Reason("paper.refused"))
         data = {"exchange_order_id": f"P{number}", "stake": stake, "payout_ratio": ratio, "settles_ms": settles_ms}
-        return Submitted(f"P{number}", data)
+        return Submitted(f"P{number}", data, None if price is None else Decimal(price))
 
 
 def _number(exchange_order_id: str) -> int:

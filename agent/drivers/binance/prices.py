@@ -35,7 +35,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class IndexPrices:
-    """A `Market`. `start` opens the stream; before that, and while it is down, no price is known."""
+    """A `Market`. Before `start`, and while the stream is down, no price is known."""
 
     def __init__(self, facts: Facts, symbols: Iterable[str], proxy: Proxy | None = None, world: World = REAL) -> None:
         self._facts = facts
@@ -70,6 +70,7 @@ class IndexPrices:
         ticks = self._ticks.get(symbol)
         if ticks is None:
             return None
+        await self.start()
         until_ms = at_ms + self._facts.timing.settle_after_s * 1000
         while (not ticks or ticks[-1].at_ms < at_ms) and (left := until_ms - self._world.read().wall_ms) > 0:
             self._news.clear()
