@@ -132,6 +132,10 @@ class Journal:
         """Those that may or may not stand at the exchange, oldest first."""
         return list(self._entries("WHERE outcome = 'unknown' ORDER BY created_ms, order_id"))
 
+    def submitted_since(self, wall_ms: int, mode: Mode) -> list[Entry]:
+        """What was submitted in one mode since that time of the wall clock."""
+        return list(self._entries("WHERE submitted_wall_ms >= ? AND mode = ?", wall_ms, mode))
+
     def in_window(self, now_ms: int, limit: int = 5_000) -> list[Entry]:
         """Orders whose window is open; the newest, if there are more than `limit`."""
         return list(self._entries("WHERE expires_ms > ? ORDER BY order_id DESC LIMIT ?", now_ms, limit))

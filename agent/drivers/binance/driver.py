@@ -13,7 +13,7 @@ from agent.drivers.binance import answers, history, positions
 from agent.drivers.binance.answers import Kind, Raw, Verdict
 from agent.drivers.binance.api import NoAnswer, WebApi, WebSession, body_of
 from agent.drivers.binance.facts import Facts
-from agent.drivers.binance.history import History
+from agent.drivers.binance.history import KeptHistory
 from agent.drivers.binance.network import Unreachable
 from agent.drivers.binance.positions import Position
 from agent.drivers.binance.session import OVER, REGION, UNBOUND, SessionKeeper
@@ -24,12 +24,17 @@ from agent.model.reasons import Reason
 from agent.world import REAL, World, sleep_while
 from protocol.messages import INCREMENT_SECONDS, Order
 
+LONGEST_MS: Final = max(INCREMENT_SECONDS.values()) * 1000
+
 CONFIRMED_AFTER_S: Final = (5.0, 15.0, 60.0, 300.0, 900.0, *(1800.0,) * 48)
 """The pauses between questions for how a position ended: a day, then nobody will say any more."""
 
 
 class BinanceWeb:
-    """A `Driver`. `may_trade` is why the person has not allowed it (None: has), `others` are the journal's entries."""
+    """A `Driver`. `may_trade` says why the person has not allowed it; None: has allowed it.
+
+    `others` are the journal's live entries that were submitted since a time of the wall clock.
+    """
 
     name = "binance-web"
     mode = Mode.LIVE
@@ -42,8 +47,8 @@ class BinanceWeb:
         market: Market,
         events: Events,
         may_trade: Callable[[], Reason | None],
-        others: Callable[[], Iterable[Entry]] = tuple,
-        read_history: History | None = None,
+        others: Callable[[int], Iterable[Entry]] = lambda _: (),
+        read_history: KeptHistory | None = None,
         world: World = REAL,
     ) -> None:
         self._facts = facts
@@ -58,10 +63,11 @@ class BinanceWeb:
         self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Check the session and have a connection open; from then on keep both so."""
-        await asyncio.gather(self._sessions.start(), self._api.warm())
+        """Check the session and open a connection; from then on keep both so."""
         if self._warming is None:
             self._warming = asyncio.create_task(self._keep_warm(), name="warm connection")
+        await self._market.start()
+        await self._sessions.start()
 
     def refuses(self) -> Reason | None:
         """No consent, no session, a region that the exchange does not serve."""
@@ -112,14 +118,15 @@ class BinanceWeb:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
         await self._sessions.close()
+        await self._market.close()
         await self._api.close()
         if self._history is not None:
             await self._history.close()
 
     async def _keep_warm(self) -> None:
         while True:
-            await self._world.sleep(self._facts.timing.warm_s)
             await self._api.warm()
+            await self._world.sleep(self._facts.timing.warm_s)
 
     def _understand(self, raw: Raw, session: WebSession, order: Order, ratio: Decimal) -> Answer:
         """What each kind of answer means for the order, and for the next one."""
@@ -146,7 +153,7 @@ class BinanceWeb:
         """The entry's own position: by its id where that is known, else by every mark."""
         if entry.exchange_order_id is not None:
             return next((one for one in listed if one.id == entry.exchange_order_id), None)
-        others = [other for other in self._others() if other.order.id != entry.order.id]
+        others = [other for other in self._since(entry, 60_000) if other.order.id != entry.order.id]
         unplaced = (other for other in others if other.exchange_order_id is None and _may_stand(other))
         if any(positions.are_rivals(entry, other, self._facts.timing) for other in unplaced):
             return None
@@ -155,7 +162,7 @@ class BinanceWeb:
 
     async def _positions(self, entry: Entry) -> list[Position]:
         """What both lists hold around the time of an entry; as much of it as can be had."""
-        session, timing, paths = self._sessions.session, self._facts.timing, self._facts.paths
+        session, timing, paths = await self._sessions.at_hand(), self._facts.timing, self._facts.paths
         times = [at for at in (entry.submitted_ms, entry.submitted_wall_ms) if at is not None]
         if session is None or not times:
             return []
@@ -184,7 +191,7 @@ class BinanceWeb:
         if self._history is None or not times:
             return None
         rows = await self._history.rows(min(times) - 60_000, max(times) + 60_000)
-        row = history.stake_row(rows, entry, self._others(), self._facts)
+        row = history.stake_row(rows, entry, self._since(entry, 60_000), self._facts)
         return None if row is None else Submitted(None, {"source": "income", "tranId": row.number, "time": row.at_ms})
 
     async def _estimated(self, entry: Entry, end_ms: int) -> Settlement | None:
@@ -205,7 +212,10 @@ class BinanceWeb:
         if self._history is None:
             return None
         rows = await self._history.rows(end_ms - 60_000, self._world.read().wall_ms)
-        return history.settlement(rows, entry, self._others(), self._facts)
+        return history.settlement(rows, entry, self._since(entry, LONGEST_MS), self._facts)
+
+    def _since(self, entry: Entry, before_ms: int) -> Iterable[Entry]:
+        return self._others((entry.submitted_wall_ms or 0) - before_ms)
 
 
 def _without_answer(answer: NoAnswer) -> Answer:

@@ -189,8 +189,9 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _urls(urls: Urls, named: dict[str, str | None]) -> Urls:
-    """Where the web's address is on this computer, nothing that was not named goes elsewhere."""
-    given = {name: url.rstrip("/") for name, url in named.items() if url}
+    """A default is no choice. Where the web is on this computer, nothing that was not chosen goes elsewhere."""
+    usual = msgspec.structs.asdict(Urls())
+    given = {name: url.rstrip("/") for name, url in named.items() if url and url.rstrip("/") != usual[name]}
     urls = msgspec.structs.replace(urls, **given)
     if not is_loopback(urls.web):
         return urls

@@ -4,9 +4,10 @@ The invariants: a key that may trade or withdraw is refused before anything else
 repr and no error. A row names neither direction nor increment, so it counts only where no other order is near it.
 """
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from agent.drivers.binance.network import Proxy, Unreachable
 from agent.drivers.binance.positions import is_near
 from agent.model.engine import Entry, Settlement
 from agent.model.reasons import Reason
+from agent.vault.base import VaultUnavailable
 from agent.world import REAL, World
 from protocol.messages import INCREMENT_SECONDS
 
@@ -107,6 +109,36 @@ class History:
 
     def _stamp(self) -> dict[str, str]:
         return {"recvWindow": "5000", "timestamp": str(self._world.read().wall_ms)}
+
+
+class KeptHistory:
+    """The history with the key that the vault has, if any. `load` may block: it is called in a thread."""
+
+    def __init__(
+        self, facts: Facts, load: Callable[[], str | None], proxy: Proxy | None = None, world: World = REAL
+    ) -> None:
+        self._facts = facts
+        self._load = load
+        self._proxy = proxy
+        self._world = world
+        self._opened: History | None = None
+
+    async def rows(self, start_ms: int, end_ms: int) -> list[Row]:
+        """The bookings of that span; empty without a key."""
+        if self._opened is None and (key := await self._key()) is not None:
+            self._opened = History(self._facts, key, self._proxy, self._world)
+        return [] if self._opened is None else await self._opened.rows(start_ms, end_ms)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def _key(self) -> HistoryKey | None:
+        try:
+            return msgspec.json.decode(await asyncio.to_thread(self._load) or b"null", type=HistoryKey | None)
+        except (VaultUnavailable, msgspec.DecodeError):
+            return None
 
 
 def stake_row(rows: Iterable[Row], entry: Entry, others: Iterable[Entry], facts: Facts) -> Row | None:

@@ -5,6 +5,7 @@ exchange takes it again; that a check gets no answer ends nothing; the session i
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -44,6 +45,7 @@ class SessionKeeper:
         self._why: Reason | None = UNBOUND
         self._warned_ms: int | None = None
         self._is_told = False
+        self._checked = asyncio.Event()
         self._one = asyncio.Lock()
         self._wake = asyncio.Event()
         self._rounds: asyncio.Task[None] | None = None
@@ -55,10 +57,17 @@ class SessionKeeper:
         return None if self._state == "bound" else self._why
 
     async def start(self) -> None:
-        """Check now, then every few minutes."""
+        """Check now, then every few minutes. An exchange that does not answer is not waited for."""
         if self._rounds is None:
-            await self.check()
             self._rounds = asyncio.create_task(self._go_round(), name="session checks")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._checked.wait(), self._facts.timing.connect_s)
+
+    async def at_hand(self) -> WebSession | None:
+        """The session; read first where nothing has been read yet."""
+        if self.session is None and not self._checked.is_set():
+            await self.check()
+        return self.session
 
     def doubt(self) -> None:
         """An order was refused for its session: check at once."""
@@ -74,10 +83,14 @@ class SessionKeeper:
         async with self._one:
             self.session, why = await self._read()
             if self.session is None:
-                return self._become("unbound", why)
-            if self._has_run_out():
-                return self._become("over", OVER)
-            return self._learn(await self._api.check(self.session), self.session)
+                self._become("unbound", why)
+            elif self._has_run_out():
+                self._become("over", OVER)
+            else:
+                if not self._is_told:
+                    self._state = "bound"  # until the exchange says otherwise
+                self._learn(await self._api.check(self.session), self.session)
+            self._checked.set()
 
     async def close(self) -> None:
         """End the checks."""
@@ -88,9 +101,9 @@ class SessionKeeper:
 
     async def _go_round(self) -> None:
         while True:
+            await self.check()
             timing = self._facts.timing
             await self._pause(timing.check_s if self._state == "bound" else timing.unbound_check_s)
-            await self.check()
 
     async def _pause(self, seconds: float) -> None:
         """So long, or until there is a doubt, or a warning is due."""

@@ -9,7 +9,7 @@ import pytest
 from agent.drivers.binance.api import WebApi, WebSession
 from agent.drivers.binance.driver import BinanceWeb
 from agent.drivers.binance.facts import Facts, load
-from agent.drivers.binance.history import History, HistoryKey
+from agent.drivers.binance.history import HistoryKey, KeptHistory
 from agent.drivers.binance.network import proxy_of
 from agent.drivers.binance.prices import IndexPrices
 from agent.drivers.binance.session import SessionKeeper
@@ -54,7 +54,7 @@ class Desk:
         self.api = WebApi(self.facts, through)
         self.sessions = SessionKeeper(self.api, self.facts, lambda: self.kept, events)
         self.prices = IndexPrices(self.facts, ["BTCUSDT"], through)
-        history = History(self.facts, HistoryKey(KEY, SECRET), through) if with_history else None
+        key = msgspec.json.encode(HistoryKey(KEY, SECRET)).decode() if with_history else None
         self.driver = BinanceWeb(
             self.facts,
             self.api,
@@ -62,8 +62,8 @@ class Desk:
             self.prices,
             events,
             may_trade=lambda: self.consent,
-            others=lambda: self.entries,
-            read_history=history,
+            others=lambda _: self.entries,
+            read_history=KeptHistory(self.facts, lambda: key, through),
         )
 
     def bind(self) -> WebSession:

@@ -63,6 +63,18 @@ def test_an_exchange_on_this_computer_keeps_everything_on_this_computer() -> Non
     assert urls.stream == "ws://127.0.0.1:8100"
 
 
+def test_a_default_is_no_choice_that_would_lead_off_this_computer() -> None:
+    usual = Facts().urls
+    urls = load(None, "http://127.0.0.1:8100", usual.accounts, usual.stream).urls
+    assert (urls.accounts, urls.stream) == ("http://127.0.0.1:8100", "ws://127.0.0.1:8100")
+
+
+def test_a_file_that_names_an_address_is_not_overruled_by_a_default(tmp_path: Path) -> None:
+    usual = Facts().urls
+    file = written(tmp_path, {"urls": {"web": "https://www.binance.example"}})
+    assert load(file, usual.web, usual.accounts, usual.stream).urls.web == "https://www.binance.example"
+
+
 def test_each_setting_replaces_its_address() -> None:
     urls = load(None, web="https://a.example", accounts="https://b.example", stream="wss://c.example").urls
     assert (urls.web, urls.accounts, urls.stream) == ("https://a.example", "https://b.example", "wss://c.example")

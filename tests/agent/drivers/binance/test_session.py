@@ -120,7 +120,7 @@ async def test_past_its_expiry_it_is_over_without_asking(open_desk: Open, exchan
     expiring(desk, -1)
     await desk.driver.start()
     assert desk.driver.refuses() == OVER
-    assert [seen.path for seen in exchange.witness.seen] == ["/robots.txt"]
+    assert exchange.witness.of(desk.facts.paths.user) == []
 
 
 async def test_a_vault_that_does_not_open_is_said_and_refuses(open_desk: Open) -> None:
