@@ -3,40 +3,63 @@
 The invariant: nothing else makes adapters, so what a test builds is what a trader runs.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+import threading
 from typing import Final
 
 from agent.agent import Agent
 from agent.config import Settings
 from agent.device import installation_id
-from agent.drivers.base import Driver, Drivers
+from agent.drivers.base import Drivers
+from agent.drivers.binance import facts as exchange
+from agent.drivers.binance import network
+from agent.drivers.binance.api import WebApi
+from agent.drivers.binance.driver import BinanceWeb
+from agent.drivers.binance.facts import Facts
+from agent.drivers.binance.history import KeptHistory
+from agent.drivers.binance.prices import IndexPrices
+from agent.drivers.binance.session import SessionKeeper
 from agent.drivers.paper import PaperExchange, Simulation
 from agent.link.api import Credentials, HubApi
 from agent.link.hub_time import HubClock
 from agent.link.reconnecting import Link
-from agent.model.account import Owner
+from agent.model.account import Owner, is_loopback
+from agent.model.engine import Mode
 from agent.model.events import Events
+from agent.model.reasons import Reason
 from agent.trading.executor import Executor
 from agent.trading.gate import Decide, Gate, agree
 from agent.trading.journal import Journal
 from agent.trading.terms import FixedTerms
+from agent.vault import Kind, Vault, open_vault
 from agent.world import REAL, World
 
-BUILT: Final = ("paper",)
+BUILT: Final = ("paper", "binance-web")
 """The drivers that this version has."""
 
 
-def build(config: Settings, credentials: Credentials, decide: Decide = agree, world: World = REAL) -> Agent:
-    """Raises JournalBusy or JournalBroken; ValueError for a driver that is not built; OSError."""
+def build(
+    config: Settings,
+    credentials: Credentials,
+    decide: Decide = agree,
+    world: World = REAL,
+    vault: Vault | None = None,
+) -> Agent:
+    """Raises JournalBusy or JournalBroken; ValueError for facts that are wrong; OSError.
+
+    `vault` is one that may ask a person; without it a keyring or a passphrase file has to do.
+    """
+    facts = facts_of(config)
     owner = Owner(config.server_url, credentials.username)
     folder = owner.folder(config.data_dir)
     device_id = owner.device_id(installation_id(config.data_dir))
     stream, clock = Events(), HubClock(world)
     link = Link(config.server_url, clock, stream, world)
-    driver = _driver(config)
     journal = Journal(folder, owner)
-    drivers = Drivers(driver(folder, world))
+    market = IndexPrices(facts, config.allowed_symbols, proxy_in(config), world)
+    vault = vault or open_vault(config.data_dir, config.vault_passphrase_file)
+    live = _live(config, facts, market, stream, journal, vault, f"{owner.server}/{owner.username}", world)
+    paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
+    drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
     terms = FixedTerms(config.order_amount, config.payouts(), config.limits())
     gate = Gate(journal, clock, drivers.current, terms, world, decide)
     executor = Executor(device_id, journal, drivers, gate, clock, stream, link.offer, world, config.submit_timeout_s)
@@ -55,14 +78,53 @@ def build(config: Settings, credentials: Credentials, decide: Decide = agree, wo
     )
 
 
-def _driver(config: Settings) -> Callable[[Path, World], Driver]:
-    if config.driver not in BUILT:
-        raise ValueError(f"the driver {config.driver} is not built yet: use paper")
-    simulation = Simulation(
+def facts_of(config: Settings) -> Facts:
+    """What is believed about the exchange here. Raises FactsBroken."""
+    file = config.data_dir / exchange.FILE_NAME
+    return exchange.load(file, config.binance_url, config.binance_accounts_url, config.price_url)
+
+
+def proxy_in(config: Settings) -> network.Proxy | None:
+    """The one proxy of driver, price stream and browser."""
+    return network.proxy_of(config.proxy.get_secret_value()) if config.proxy is not None else None
+
+
+def _live(
+    config: Settings,
+    facts: Facts,
+    market: IndexPrices,
+    stream: Events,
+    journal: Journal,
+    vault: Vault,
+    account_key: str,
+    world: World,
+) -> BinanceWeb:
+    proxy, one_at_a_time = proxy_in(config), threading.Lock()
+
+    def kept(kind: Kind) -> str | None:
+        with one_at_a_time:
+            return vault.get(account_key, kind)
+
+    api = WebApi(facts, proxy)
+    sessions = SessionKeeper(api, facts, lambda: kept("exchange_session"), stream, world)
+    return BinanceWeb(
+        facts,
+        api,
+        sessions,
+        market,
+        stream,
+        may_trade=lambda: None if is_loopback(facts.urls.web) else Reason("live.loopback_only"),
+        others=lambda wall_ms: journal.submitted_since(wall_ms, Mode.LIVE),
+        read_history=KeptHistory(facts, lambda: kept("history_key"), proxy, world),
+        world=world,
+    )
+
+
+def _simulation(config: Settings) -> Simulation:
+    return Simulation(
         seed=config.paper_seed,
         speed=config.paper_speed,
         latency_s=config.paper_latency_s,
         refusal_rate=config.paper_refusal_rate,
         ambiguous_rate=config.paper_ambiguous_rate,
     )
-    return lambda folder, world: PaperExchange(folder, simulation, world)

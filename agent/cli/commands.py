@@ -40,6 +40,9 @@ def start(
     paper_speed: Annotated[
         float | None, typer.Option("--paper-speed", help=_("Divides the time until paper positions settle."))
     ] = None,
+    paper_market: Annotated[
+        str | None, typer.Option("--paper-market", help="simulated | live", metavar="MARKET")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help=_("The paper exchange's luck."))] = None,
     data_dir: DataDir = None,
     password_stdin: Annotated[
@@ -62,7 +65,7 @@ def start(
     if not is_headless:
         fail(_("The desktop window is not there yet: use --headless."), USAGE)
     given = {"server_url": server, "driver": driver, "paper_speed": paper_speed, "paper_seed": seed}
-    config = settings(**given, data_dir=data_dir)
+    config = settings(**given, paper_market=paper_market, data_dir=data_dir)
     if config.driver not in BUILT:
         fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
     if user is None:
@@ -105,7 +108,7 @@ def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDi
 
 def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:
     try:
-        return headless.run(build(config, credentials), wait_for_hub=wait_for_hub)
+        return headless.run(build(config, credentials, vault=vault_of(config)), wait_for_hub=wait_for_hub)
     except (JournalBroken, OSError, ValueError) as error:
         fail(str(error), REFUSED)
 

@@ -36,6 +36,7 @@ TEMPLATES: Final[dict[str, str]] = {
     "driver.gone": N_("it was given to {driver} ({mode}), which this agent does not have"),
     "paper.refused": N_("the paper exchange refused it"),
     "paper.silent": N_("the paper exchange did not answer"),
+    "paper.no_price": N_("the index price of {symbol} is not known, so there is nothing to trade on"),
     "paper.never_came": N_("the paper exchange never got it"),
     # the exchange's web interface
     "exchange.refused": N_("the exchange refused it: {words} (code {code})"),
@@ -53,6 +54,7 @@ TEMPLATES: Final[dict[str, str]] = {
     "exchange.redirect": N_("the exchange sent us elsewhere ({status}), which is not followed: look whether it stands"),
     "exchange.unknown_code": N_("the exchange said what nobody knows: {words} (code {code}); look whether it stands"),
     "exchange.unknown_answer": N_("the exchange answered {status} in no known form: look whether it stands"),
+    "live.loopback_only": N_("live trading goes to an exchange on this computer only, for now"),
     "session.unbound": N_("no session at the exchange: run agent bind"),
     "session.over": N_("the session at the exchange has ended: run agent bind"),
     "session.unchecked": N_("the session could not be checked: {why}"),

@@ -15,6 +15,7 @@ from agent.drivers.paper import PaperExchange
 from agent.link.api import Credentials
 from agent.model.engine import Entry, State
 from agent.model.events import Event, SessionEnded
+from agent.vault import Vault
 from tests.services.waiting import eventually
 
 from .hub_on_loopback import HubOnLoopback
@@ -86,8 +87,10 @@ def trade(hub: HubOnLoopback, settings: Callable[..., Settings]) -> Trade:
     """`async with trade(order_amount=7) as trader`: an agent that runs, and that is ended with the block."""
 
     @asynccontextmanager
-    async def running(decide: Any = None, connected: bool = True, **changes: Any) -> AsyncIterator[Trader]:
-        options = {} if decide is None else {"decide": decide}
+    async def running(
+        decide: Any = None, connected: bool = True, vault: Vault | None = None, **changes: Any
+    ) -> AsyncIterator[Trader]:
+        options = {"vault": vault} if decide is None else {"vault": vault, "decide": decide}
         trader = Trader(build(settings(hub.url, **changes), Credentials("alice", hub.password), **options))
         try:
             if connected:

@@ -39,7 +39,6 @@ def run(*arguments: str, typed: str | None = None) -> Any:
     [
         ((), "use --headless"),
         (("--headless",), "--user NAME"),
-        (("--headless", "--user", "alice", "--driver", "binance-web"), "not built yet"),
         (("--headless", "--user", "alice", "--driver", "magic"), "AGENT_DRIVER"),
         (("--headless", "--user", "alice", "--server", "hub"), "AGENT_SERVER_URL"),
         (("--headless", "--user", "alice", "--paper-speed", "0"), "AGENT_PAPER_SPEED"),
