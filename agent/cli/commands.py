@@ -1,4 +1,4 @@
-"""The command line: `agent`, `agent history`, `agent doctor`.
+"""The command line: `agent`, `agent history`, `agent doctor`, `agent bind`.
 
 The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a password is
 never an argument.
@@ -14,6 +14,7 @@ from rich.console import Console
 from agent import __version__
 from agent.app import BUILT, build
 from agent.cli import doctor, headless, history
+from agent.cli.bind import bind
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of
 from agent.config import Settings
 from agent.language import _
@@ -104,6 +105,9 @@ def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDi
         for finding in findings:
             _show(finding)
     raise typer.Exit(REFUSED if any(finding.verdict == "wrong" for finding in findings) else 0)
+
+
+app.command("bind", help=_("Bind your session at the exchange: by QR code, or from standard input."))(bind)
 
 
 def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:

@@ -66,6 +66,31 @@ TEMPLATES: Final[dict[str, str]] = {
     # the hub
     "hub.said": "{said}",
     "hub.answered": N_("the hub answered {status}"),
+    # the login at the exchange
+    "login.bound": N_("the exchange session is bound"),
+    "login.bound_without_expiry": N_(
+        "the exchange session is bound; when it ends is not known, after five days at most"
+    ),
+    "login.timed_out": N_("nobody logged in before the time was over"),
+    "login.cancelled": N_("the login was cancelled"),
+    "login.qr_expired": N_("too many QR codes have expired: start again with the phone at hand"),
+    "login.captcha": N_(
+        "the page asks something that only a person may answer, and there is no display to show it on:"
+        " run agent bind where there is one, or use agent bind --stdin"
+    ),
+    "login.window_closed": N_("the window was closed before the login was finished"),
+    "login.browser_crashed": N_("the browser crashed"),
+    "login.browser_missing": N_("there is no Chrome or Chromium here: install one, or use agent bind --stdin"),
+    "login.browser_failed": N_("the browser failed: {detail}"),
+    "login.playwright_missing": N_(
+        "what drives the browser is not installed: pip install 'bn-auto[desk]', or use agent bind --stdin"
+    ),
+    "login.no_display": N_("there is no display to show a window on"),
+    "login.unreachable": N_("the login page is out of reach: {detail}"),
+    "login.proxy_unsupported": N_("a browser takes no SOCKS proxy with a password: use an http proxy"),
+    "login.busy": N_("another login of this user is under way"),
+    "login.unsupported": N_("the browser login is not made for this system yet: use agent bind --stdin"),
+    "login.helper_died": N_("the browser's helper process died"),
     # limits
     "limit.stake_not_positive": N_("stake {stake} is not a positive amount"),
     "limit.step": N_("stake {stake} is not a multiple of {step}"),

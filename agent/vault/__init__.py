@@ -67,6 +67,9 @@ class _KeyringElseFile:
     def place(self) -> str:
         return self._choose().place
 
+    def unlock(self) -> None:
+        self._choose().unlock()
+
     def get(self, account_key: str, kind: Kind) -> str | None:
         return self._choose().get(account_key, kind)
 
@@ -84,7 +87,7 @@ class _KeyringElseFile:
     def _keyring(self) -> Vault:
         keyring = KeyringVault()
         try:
-            keyring.check()
+            keyring.unlock()
         except VaultUnavailable:
             if not self._file.may_ask:
                 raise
@@ -103,6 +106,12 @@ class ForgivingVault:
     @property
     def place(self) -> str:
         return self._used.place
+
+    def unlock(self) -> None:
+        try:
+            self._used.unlock()
+        except VaultUnavailable as error:
+            self._give_up(error)
 
     def get(self, account_key: str, kind: Kind) -> str | None:
         """What was kept, here or before; None where nothing was or none of it can be read."""

@@ -22,6 +22,10 @@ class Vault(Protocol):
         """Where the secrets are, in words."""
         ...
 
+    def unlock(self) -> None:
+        """Ask for what is needed now and not later: before a login that would be lost without a place for it."""
+        ...
+
     def get(self, account_key: str, kind: Kind) -> str | None:
         """The kept secret, None if none was kept."""
         ...
@@ -44,6 +48,9 @@ class MemoryVault:
     @property
     def place(self) -> str:
         return _("in memory only")
+
+    def unlock(self) -> None:
+        return
 
     def get(self, account_key: str, kind: Kind) -> str | None:
         return self._secrets.get((account_key, kind))

@@ -71,6 +71,14 @@ class FileVault:
         """Whether there is a way to get a passphrase."""
         return self._ask is not None
 
+    def unlock(self) -> None:
+        """Get the key before the lock: nobody else has to wait while a person types."""
+        with _told(self._path):
+            if self.exists:
+                self._read()
+            else:
+                self._cipher(*self._new)
+
     def get(self, account_key: str, kind: Kind) -> str | None:
         if not self.exists:
             return None
@@ -78,27 +86,18 @@ class FileVault:
             return self._read().get(_entry(account_key, kind))
 
     def put(self, account_key: str, kind: Kind, secret: str) -> None:
-        with _told(self._path):
-            self._unlock()
-            with self._locked():
-                self._write({**self._read(), _entry(account_key, kind): secret})
+        self.unlock()
+        with _told(self._path), self._locked():
+            self._write({**self._read(), _entry(account_key, kind): secret})
 
     def drop(self, account_key: str, kind: Kind) -> None:
         if not self.exists:
             return
-        with _told(self._path):
-            self._unlock()
-            with self._locked():
-                kept = self._read()
-                if kept.pop(_entry(account_key, kind), None) is not None:
-                    self._write(kept)
-
-    def _unlock(self) -> None:
-        """Get the key before the lock: nobody else has to wait while a person types."""
-        if self.exists:
-            self._read()
-        else:
-            self._cipher(*self._new)
+        self.unlock()
+        with _told(self._path), self._locked():
+            kept = self._read()
+            if kept.pop(_entry(account_key, kind), None) is not None:
+                self._write(kept)
 
     def _read(self) -> dict[str, str]:
         if not self.exists:

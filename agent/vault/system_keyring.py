@@ -24,10 +24,10 @@ class KeyringVault:
     def place(self) -> str:
         return str(_backend().name)
 
-    def check(self) -> None:
+    def unlock(self) -> None:
         """Read something that is not there: a keyring that is installed but out of order shows it only when used."""
         with _working():
-            _backend().get_password(SERVICE, "check")
+            _backend().get_password(SERVICE, "unlock")
 
     def get(self, account_key: str, kind: Kind) -> str | None:
         with _working():

@@ -131,9 +131,15 @@ class Login(_Facts, frozen=True):
     home: str = "/en/my/dashboard"
     qr_path: str = "/bapi/accounts/v2/public/qrcode/login/get"
     qr_field: Words = ("data", "qrCode")
-    qr_open: Words = ()
-    qr_refresh: Words = ()
-    person_needed: Words = ()
+    qr_open: Words = ("[class*=qrcode-login-icon]", "[aria-label*=QR]")
+    qr_refresh: Words = ("button:text-matches('^(Refresh QR.*|刷新二维码)$')",)
+    person_needed: Words = (
+        ".bcap-modal",
+        ".geetest_panel",
+        "iframe[src*=captcha]",
+        "text=/Stay signed in|保持登录状态/",
+        "button:text-matches('^(I understand|知道了)$', 'i')",
+    )
 
 
 class Facts(_Facts, frozen=True):

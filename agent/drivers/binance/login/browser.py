@@ -43,7 +43,7 @@ def _refused(job: Job, program: Path | None, may_show: bool) -> Ended | None:
         return Ended(Result.BROWSER_MISSING, "" if program is None else str(program))
     if job.is_headed and not may_show:
         return Ended(Result.NO_DISPLAY)
-    if job.proxy and job.proxy.username and job.proxy.server.startswith("socks"):
+    if job.proxy and job.proxy.username and job.proxy.is_socks:
         return Ended(Result.PROXY_UNSUPPORTED)
     return None
 

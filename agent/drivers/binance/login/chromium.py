@@ -31,6 +31,7 @@ QUIET: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disk-cache-dir={os.devnull}",  # pages and answers of who is logged in stay off the disk
     "--disable-crash-reporter",  # a dump of its memory would hold the session
     "--hide-crash-restore-bubble",
     "--no-default-browser-check",
@@ -73,7 +74,7 @@ def launch_options(job: Job, program: Path, *, is_headed: bool) -> dict[str, Any
     }
     if job.proxy:
         given = {"username": job.proxy.username, "password": job.proxy.password}
-        options["proxy"] = {"server": job.proxy.server, **{name: value for name, value in given.items() if value}}
+        options["proxy"] = {"server": job.proxy.url, **{name: value for name, value in given.items() if value}}
     return options
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from agent.drivers.binance.login import processes
 from agent.drivers.binance.login.messages import Captured, Ended, Job, LoginEvent, Result, captured_of, event_of
+from agent.model.reasons import Reason
 
 GRACE_S: Final = 6.0
 """How long a helper that was told to end may take; longer than its own patience with the browser."""
@@ -36,6 +37,11 @@ class Outcome(msgspec.Struct, frozen=True):
     result: Result
     captured: Captured | None = None
     detail: str = ""
+
+    @property
+    def reason(self) -> Reason:
+        """The same for people."""
+        return Reason(f"login.{self.result}", {"detail": self.detail})
 
 
 class Login:

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from agent.drivers.binance.network import Proxy
+
 
 class Result(StrEnum):
     """How a login ended."""
@@ -50,17 +52,6 @@ class Page(msgspec.Struct, frozen=True):
     """Visible when the QR has expired, and clicked for a new one."""
     person_needed: tuple[str, ...] = ()
     """Captchas and confirmations: never clicked, shown to the person."""
-
-
-class Proxy(msgspec.Struct, frozen=True):
-    """`server` without user and password, which never reach a command line."""
-
-    server: str
-    username: str | None = None
-    password: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Proxy({self.server!r}, …)"
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.drivers.binance.login.client import Login, Outcome
-from agent.drivers.binance.login.messages import Captured, Job, Proxy, QrShown, Result
+from agent.drivers.binance.login.messages import Captured, Job, QrShown, Result
+from agent.drivers.binance.network import Proxy
 from tests.agent.drivers.binance.login.pages import LoginPages
 from tests.agent.drivers.binance.login.proxy import PasswordProxy
 from tests.agent.drivers.binance.login.watching import Watched, children
