@@ -82,7 +82,7 @@ class Hub:
             family=self.family,
             claiming=self.claiming,
             loading=self.loading,
-            sweeping=Sweeping(store=self.store, live=self.live, ledger=self.ledger),
+            sweeping=self.sweeping,
             ledger=self.ledger,
             live=self.live,
             registry=self.registry,
@@ -163,6 +163,12 @@ class Hub:
         )
         self.loading = Loading(
             store=self.store, live=self.live, track=self.dispatch.track, cancel=self.dispatch.on_cancelled
+        )
+        self.sweeping = Sweeping(
+            store=self.store,
+            live=self.live,
+            ledger=self.ledger,
+            grace_ms=round(settings.result_grace_s * 1_000),
         )
         self.listener = Listener(
             dispatch=self.dispatch,

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     session_hours: float = Field(default=24, gt=0, le=24 * 30)
     heartbeat_s: int = Field(default=15, ge=1, le=300)
     hello_timeout_s: float = Field(default=10, gt=0, le=60)
+    result_grace_s: float = Field(default=30, ge=0, le=3_600)
     log_format: Literal["console", "json"] = "console"
 
     @classmethod

@@ -95,3 +95,36 @@ INSERT INTO hub_state (name, value) VALUES ('hub_id', UUID());
 
 UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';
 
+-- Running upgrade 0002 -> 0003
+
+ALTER TABLE order_assignments ADD COLUMN presumed SMALLINT;
+
+ALTER TABLE order_assignments ADD COLUMN journal VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+ALTER TABLE order_assignments ADD COLUMN settlement VARCHAR(24);
+
+ALTER TABLE order_assignments ADD COLUMN settled_at DATETIME(6);
+
+CREATE INDEX ix_order_assignments_outcome ON order_assignments (outcome);
+
+ALTER TABLE hub_processes ADD COLUMN flushed VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE contradictions (
+    id BIGINT NOT NULL AUTO_INCREMENT, 
+    order_id BIGINT NOT NULL, 
+    user_id BIGINT NOT NULL, 
+    device_id VARCHAR(80) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    outcome VARCHAR(16) NOT NULL, 
+    executed_at DATETIME(6) NOT NULL, 
+    execution_result MEDIUMTEXT CHARACTER SET utf8mb4 NOT NULL, 
+    reported_at DATETIME(6) NOT NULL, 
+    CONSTRAINT pk_contradictions PRIMARY KEY (id), 
+    CONSTRAINT fk_contradictions_order_id FOREIGN KEY(order_id) REFERENCES orders (id) ON DELETE CASCADE, 
+    CONSTRAINT fk_contradictions_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE, 
+    CONSTRAINT uq_contradictions_order_id_user_id_device_id UNIQUE (order_id, user_id, device_id)
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE INDEX ix_contradictions_user_id ON contradictions (user_id);
+
+UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';
+

@@ -57,33 +57,41 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class WindowOver:
-    at_ms: int
+    """The window has ended: what was never sent has expired."""
 
 
-Event = Claimed | Sent | Lost | Acked | Reported | WindowOver
+@dataclass(frozen=True, slots=True)
+class GraceOver:
+    """Nothing was heard for so long after the window that what was sent may or may not stand."""
+
+
+Event = Claimed | Sent | Lost | Acked | Reported | WindowOver | GraceOver
 
 MOVES: Final[dict[State, dict[type[Event], State]]] = {
-    State.OPEN: {Claimed: State.CLAIMED, WindowOver: State.OPEN},
+    State.OPEN: {Claimed: State.CLAIMED, WindowOver: State.OPEN, GraceOver: State.OPEN},
     State.CLAIMED: {
         Sent: State.SENT,
         Lost: State.CLAIMED,
         Acked: State.ACKED,
         Reported: State.DONE,
         WindowOver: State.DONE,
+        GraceOver: State.DONE,
     },
     State.SENT: {
         Sent: State.SENT,
-        Lost: State.CLAIMED,
+        Lost: State.SENT,
         Acked: State.ACKED,
         Reported: State.DONE,
-        WindowOver: State.DONE,
+        WindowOver: State.SENT,
+        GraceOver: State.DONE,
     },
     State.ACKED: {
         Sent: State.ACKED,
         Lost: State.ACKED,
         Acked: State.ACKED,
         Reported: State.DONE,
-        WindowOver: State.DONE,
+        WindowOver: State.ACKED,
+        GraceOver: State.DONE,
     },
     State.DONE: {
         Sent: State.DONE,
@@ -91,14 +99,12 @@ MOVES: Final[dict[State, dict[type[Event], State]]] = {
         Acked: State.DONE,
         Reported: State.DONE,
         WindowOver: State.DONE,
+        GraceOver: State.DONE,
     },
 }
 
-PROVISIONAL: Final[frozenset[Outcome]] = frozenset({"expired", "unknown"})
-"""Outcomes that a later report may replace: the hub's sweep said `expired` while the agent knew better, or a
-reconciliation found out what became of an `unknown`. The others are final: the first one stands."""
-
-OVERDUE: Final = "the window ended and no result came"
+OVERDUE: Final = "the window ended and it was never sent"
+UNHEARD: Final = "it was sent and no result came: it may or may not stand"
 
 
 class IllegalMove(RuntimeError):
@@ -111,7 +117,8 @@ class NotOwner(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What is known of one order at one user. Times in epoch milliseconds."""
+    """What is known of one order at one user. Times in epoch milliseconds. `is_presumed`: the outcome is the hub's
+    own."""
 
     order_id: int
     user_id: int
@@ -123,6 +130,7 @@ class Delivery:
     outcome: Outcome | None = None
     message: str = ""
     data: dict[str, Any] | None = None
+    is_presumed: bool = False
 
 
 def apply(delivery: Delivery, event: Event) -> Delivery:
@@ -138,10 +146,13 @@ def apply(delivery: Delivery, event: Event) -> Delivery:
             return replace(moved, device_id=event.device_id, claimed_ms=event.at_ms)
         case Acked() if delivery.acked_ms is None:
             return replace(moved, acked_ms=event.at_ms)
-        case Reported() if may_replace(delivery.outcome):
+        case Reported() if may_replace(delivery.outcome, event.outcome, is_presumed=delivery.is_presumed):
             return _reported(moved, event)
-        case WindowOver() if after is State.DONE and delivery.outcome is None:
-            return replace(moved, outcome="expired", message=OVERDUE)
+        case WindowOver() | GraceOver() if after is State.DONE and delivery.outcome is None:
+            was_sent = delivery.state is not State.CLAIMED
+            if was_sent:
+                return replace(moved, outcome="unknown", message=UNHEARD, is_presumed=True)
+            return replace(moved, outcome="expired", message=OVERDUE, is_presumed=True)
         case _:
             return moved
 
@@ -151,9 +162,16 @@ def handed_out(order_id: int, user_id: int, device_id: str, at_ms: int, was_sent
     return Delivery(order_id, user_id, State.SENT if was_sent else State.CLAIMED, device_id, at_ms)
 
 
-def may_replace(outcome: Outcome | None) -> bool:
-    """Whether a report may still set the outcome."""
-    return outcome is None or outcome in PROVISIONAL
+FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed"})
+"""What may replace an `unknown` that the agent itself reported: it was found out what became of it."""
+
+
+def may_replace(outcome: Outcome | None, reported: Outcome, *, is_presumed: bool) -> bool:
+    """Whether a report may still set the outcome. What the hub presumed for want of a report gives way to any; an
+    agent's `expired` to any, its `unknown` to a fact; the rest is final."""
+    if outcome is None or is_presumed or outcome == "expired":
+        return True
+    return outcome == "unknown" and reported in FACTS
 
 
 def _reported(moved: Delivery, event: Reported) -> Delivery:
@@ -164,6 +182,7 @@ def _reported(moved: Delivery, event: Reported) -> Delivery:
         outcome=event.outcome,
         message=event.message,
         data=event.data,
+        is_presumed=False,
     )
 
 

@@ -153,9 +153,13 @@ class Ledger:
             metrics.ACKS.inc()
         return is_first
 
-    async def close_overdue(self, order_ids: list[int]) -> None:
-        """Ends what is still open of orders past their window. Raises Unavailable."""
-        metrics.OUTCOMES.labels("expired").inc(await self._store.assignments.close_overdue(order_ids))
+    async def close_unsent(self, order_ids: list[int]) -> None:
+        """Ends as `expired` what was never sent of orders past their window. Raises Unavailable."""
+        metrics.OUTCOMES.labels("expired").inc(await self._store.assignments.close_unsent(order_ids))
+
+    async def close_unheard(self, order_ids: list[int]) -> None:
+        """Ends as `unknown` what was sent and not reported of orders long past their window. Raises Unavailable."""
+        metrics.OUTCOMES.labels("unknown").inc(await self._store.assignments.close_unheard(order_ids))
 
     async def write_forever(self) -> None:
         """Commits what comes in, in batches; waits for the database. Called again, goes on where it was."""

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
-from sqlalchemy import and_, case, func, insert, literal_column, select, update
+from sqlalchemy import and_, case, func, insert, literal_column, null, select, update
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from hub.errors import Rejected
-from hub.model.delivery import OVERDUE, PROVISIONAL, Delivery, State
+from hub.model.delivery import FACTS, OVERDUE, UNHEARD, Delivery, State
 from hub.model.records import Absent, AssignmentRow
 from hub.store.tables import order_assignments as rows
 from hub.store.tables import users
+from protocol.messages import Outcome
 
 from .database import Database
 
@@ -85,22 +86,28 @@ class Assignments:
         async with self._database.reading() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def close_overdue(self, order_ids: list[int]) -> int:
-        """Outcome `expired` for what is still open of orders past their window; returns how many."""
+    async def close_unsent(self, order_ids: list[int]) -> int:
+        """Outcome `expired` for what was never sent of orders past their window; returns how many."""
+        is_unsent = and_(rows.c.execution_result == UNSENT, rows.c.acked_at.is_(None))
+        return await self._close(order_ids, is_unsent, "expired", _OVERDUE)
+
+    async def close_unheard(self, order_ids: list[int]) -> int:
+        """Outcome `unknown` for what was sent and has none, of orders long past their window; returns how many."""
+        was_sent = rows.c.execution_result.is_(None) | rows.c.acked_at.is_not(None)
+        return await self._close(order_ids, was_sent, "unknown", _UNHEARD)
+
+    async def _close(self, order_ids: list[int], which: Any, outcome: Outcome, result: str) -> int:
         query = (
             update(rows)
-            .where(rows.c.order_id.in_(order_ids), rows.c.outcome.is_(None))
-            .values(
-                execution_result=case((rows.c.execution_result == UNSENT, _OVERDUE_UNSENT), else_=_OVERDUE),
-                outcome="expired",
-            )
+            .where(rows.c.order_id.in_(order_ids), rows.c.outcome.is_(None), which)
+            .values(execution_result=result, outcome=outcome, presumed=1)
         )
         async with self._database.writing() as connection:
             return (await connection.execute(query)).rowcount
 
-    async def open_orders(self, since_ms: int) -> list[int]:
-        """Ids of orders assigned since then that have a row without an outcome."""
-        query = select(rows.c.order_id).where(rows.c.assigned_at >= since_ms, rows.c.outcome.is_(None)).distinct()
+    async def open_orders(self) -> list[int]:
+        """Ids of orders that have a row without an outcome."""
+        query = select(rows.c.order_id).where(rows.c.outcome.is_(None)).distinct()
         async with self._database.reading() as connection:
             return list((await connection.execute(query)).scalars())
 
@@ -177,29 +184,34 @@ def _owners(deliveries: Sequence[Delivery]) -> Any:
     )
 
 
-_OVERDUE: Final = _json({"success": False, "message": OVERDUE, "data": None})
-_OVERDUE_UNSENT: Final = _json({"success": False, "message": OVERDUE, "data": None, "sent": False})
+_OVERDUE: Final = _json({"success": False, "message": OVERDUE, "data": None, "sent": False})
+_UNHEARD: Final = _json({"success": False, "message": UNHEARD, "data": None})
 
 
 def _changes(new: Any) -> list[tuple[str, Any]]:
     """What an upsert changes in a row that is there already; `new` is the row that was offered.
 
-    No bound values: the driver sends many rows as one statement and can repeat only the VALUES part. The
-    outcome stands last: MySQL assigns from left to right, and the others are decided by the old one.
+    No bound values: the driver sends many rows as one statement and can repeat only the VALUES part. Outcome and
+    `presumed` stand last: MySQL assigns from left to right, and the others are decided by the old ones.
     """
     same = rows.c.device_id == new.device_id
-    provisional: list[Any] = [literal_column(f"'{outcome}'") for outcome in sorted(PROVISIONAL)]
-    replaceable = rows.c.outcome.is_(None) | rows.c.outcome.in_(provisional)
+    is_fact = new.outcome.in_([literal_column(f"'{outcome}'") for outcome in sorted(FACTS)])
+    is_expired, is_unknown = (rows.c.outcome == literal_column(f"'{outcome}'") for outcome in ("expired", "unknown"))
+    replaceable = (
+        rows.c.outcome.is_(None) | (rows.c.presumed == literal_column("1")) | is_expired | and_(is_unknown, is_fact)
+    )
     settles = and_(same, new.outcome.is_not(None), replaceable)
-    goes_on = and_(same, new.outcome.is_(None), rows.c.outcome.is_(None))
+    # Once sent is sent: a later frame that could not be given over makes no difference to that.
+    was_sent_now = and_(same, new.outcome.is_(None), rows.c.outcome.is_(None), new.execution_result.is_(None))
     return [
         ("acked_at", case((same, func.coalesce(rows.c.acked_at, new.acked_at)), else_=rows.c.acked_at)),
         ("executed_at", case((settles, new.executed_at), else_=rows.c.executed_at)),
         (
             "execution_result",
-            case((settles, new.execution_result), (goes_on, new.execution_result), else_=rows.c.execution_result),
+            case((settles, new.execution_result), (was_sent_now, null()), else_=rows.c.execution_result),
         ),
         ("outcome", case((settles, new.outcome), else_=rows.c.outcome)),
+        ("presumed", case((and_(same, new.outcome.is_not(None)), null()), else_=rows.c.presumed)),
     ]
 
 

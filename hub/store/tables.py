@@ -113,11 +113,35 @@ order_assignments = Table(
     Column("device_id", _exact(80), nullable=False),
     Column("acked_at", Millis),
     Column("outcome", String(16)),
+    Column("presumed", SmallInteger),
+    Column("journal", _exact(64)),
+    Column("settlement", String(24)),
+    Column("settled_at", Millis),
     UniqueConstraint("order_id", "user_id"),
     Index(None, "user_id"),
     Index(None, "assigned_at"),
+    Index(None, "outcome"),
     **_INNODB,
 )
+"""`presumed`: 1 where the hub itself ended it, for want of a report; `journal`: the agent's journal that the order went
+to; `settlement`: `won`, `lost` or `tie`, a blank, and `estimated` or `confirmed`."""
+
+contradictions = Table(
+    "contradictions",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("order_id", _Id, ForeignKey("orders.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", _Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("device_id", _exact(80), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("executed_at", Millis, nullable=False),
+    Column("execution_result", _LongText, nullable=False),
+    Column("reported_at", Millis, nullable=False),
+    UniqueConstraint("order_id", "user_id", "device_id"),
+    Index(None, "user_id"),
+    **_INNODB,
+)
+"""Results from a device that is not the row's owner: evidence that an order may have been submitted twice."""
 
 hub_state = Table(
     "hub_state",
@@ -133,11 +157,12 @@ hub_processes = Table(
     metadata,
     Column("name", _exact(80), primary_key=True),
     Column("redis", _exact(120)),
+    Column("flushed", _exact(64)),
     Column("seen_at", Millis, nullable=False),
     **_INNODB,
 )
 """The hub processes that use this database. `redis`: the identity of the Redis that each reaches, NULL while it reaches
-none; `seen_at` by the database's own clock."""
+none; `flushed`: the loss of claims after which its ledger was empty; `seen_at` by the database's own clock."""
 
 account_changes = Table(
     "account_changes",

@@ -132,7 +132,9 @@ def door(request: pytest.FixtureRequest, operation_dir: Path, certificate: Certi
 
 def _served(stack: ExitStack, directory: Path, heartbeat_s: int) -> Door:
     url = f"sqlite+aiosqlite:///{directory}/hub.db"
-    hub = HubProcess(directory, HubSettings(url, extra={"HUB_HEARTBEAT_S": str(heartbeat_s)}))
+    hub = HubProcess(
+        directory, HubSettings(url, extra={"HUB_HEARTBEAT_S": str(heartbeat_s), "HUB_RESULT_GRACE_S": "1"})
+    )
     stack.callback(hub.kill)
     hub.start()
     return Door(hub.url, hub.admin_token, url)

@@ -80,6 +80,10 @@ async def play_on(stage: Stage) -> AsyncIterator[Play]:
     _nothing_broke(stage)
 
 
+QUICK: Final = {"HUB_RESULT_GRACE_S": "1"}
+"""No test waits for half a minute until the hub gives a silent agent up."""
+
+
 class Stages:
     """Builds stages, and takes down what it built."""
 
@@ -95,13 +99,13 @@ class Stages:
         mariadb = self._started(MariaDB(self._room(), self._template)) if own_database else self._mariadb
         redis = self._started(RedisServer(self._room()))
         database_url = mariadb.url(mariadb.create_database())
-        same = HubSettings(database_url, redis.url(), extra=settings)
+        same = HubSettings(database_url, redis.url(), extra=QUICK | settings)
         return Stage(self._hubs(hubs, same), database_url, redis, mariadb)
 
     def laptop(self, **settings: str) -> Stage:
         """One hub with SQLite and the Redis inside it."""
         database_url = f"sqlite+aiosqlite:///{self._room()}/hub.db"
-        return Stage(self._hubs(1, HubSettings(database_url, "embedded://", extra=settings)), database_url)
+        return Stage(self._hubs(1, HubSettings(database_url, "embedded://", extra=QUICK | settings)), database_url)
 
     def _hubs(self, count: int, settings: HubSettings) -> list[HubProcess]:
         hubs = [HubProcess(self._room(), settings) for _ in range(count)]

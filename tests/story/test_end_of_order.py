@@ -12,7 +12,7 @@ from .conftest import Play
 from .crowd import crowd_in
 
 
-async def test_past_its_window_an_order_is_expired_and_so_is_what_is_open(either: Play) -> None:
+async def test_past_its_window_an_order_is_expired_and_what_was_sent_without_a_result_is_unknown(either: Play) -> None:
     silent, done, absent = [await either.trader(hub=-1) for _ in range(3)]
     await asyncio.gather(silent.connect(), done.connect())
     order_id = await either.admin.publish([trader.person.id for trader in (silent, done, absent)], seconds=2)
@@ -21,7 +21,7 @@ async def test_past_its_window_an_order_is_expired_and_so_is_what_is_open(either
     ids = (silent.person.id, done.person.id)
 
     async def is_swept() -> bool:
-        return await either.books.outcomes(order_id) == dict(zip(ids, ("expired", "failed"), strict=True))
+        return await either.books.outcomes(order_id) == dict(zip(ids, ("unknown", "failed"), strict=True))
 
     await eventually(is_swept, "the sweep has closed what was open")
     order = await either.admin.order(order_id)
@@ -31,8 +31,8 @@ async def test_past_its_window_an_order_is_expired_and_so_is_what_is_open(either
         "success": 0,
         "failed": 1,
         "rejected": 0,
-        "expired": 1,
-        "unknown": 0,
+        "expired": 0,
+        "unknown": 1,
         "open": 0,
     }
 
@@ -45,7 +45,7 @@ async def test_a_result_that_comes_after_the_sweep_is_still_taken(either: Play) 
     await trader.ack(order_id)
 
     async def is_swept() -> bool:
-        return await either.books.outcomes(order_id) == {trader.person.id: "expired"}
+        return await either.books.outcomes(order_id) == {trader.person.id: "unknown"}
 
     await eventually(is_swept, "the sweep has closed it")
     await trader.report(order_id, "success")

@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hub.model.delivery import (
+    FACTS,
     MOVES,
     OVERDUE,
-    PROVISIONAL,
     REPORTING_MS,
+    UNHEARD,
     Acked,
     Claimed,
     Delivery,
     Event,
+    GraceOver,
     IllegalMove,
     Lost,
     NotOwner,
@@ -46,6 +48,7 @@ from tests.services.fixtures import Stores
 
 DEVICES = ("phone", "laptop", "poll:7")
 WINDOW_MS = 1_000
+GRACE_MS = 500
 
 devices = st.sampled_from(DEVICES)
 outcomes = st.sampled_from(OUTCOMES)
@@ -66,8 +69,8 @@ class OneOrderOfOneUser(RuleBasedStateMachine):
     def move(self, event: Event) -> None:
         before, self.delivery = self.delivery, apply(self.delivery, event)
         if before.outcome is not None and before.outcome != self.delivery.outcome:
-            assert before.outcome in PROVISIONAL
             assert isinstance(event, Reported)
+            assert before.is_presumed or before.outcome == "expired" or self.delivery.outcome in FACTS
             assert event.device_id == before.device_id
         assert before.acked_ms in (None, self.delivery.acked_ms)
         assert before.device_id in ("", self.delivery.device_id)
@@ -101,10 +104,11 @@ class OneOrderOfOneUser(RuleBasedStateMachine):
     @rule(device=devices, outcome=outcomes)
     @precondition(lambda self: self.delivery.state is not State.OPEN)
     def a_report(self, device: str, outcome: Outcome) -> None:
-        before = self.delivery.outcome
+        before = self.delivery
         self._fact(device, Reported(device, outcome, self.now, "words", {"n": self.now}))
         if device == self.claim:
-            assert self.delivery.outcome == (outcome if may_replace(before) else before)
+            replaces = may_replace(before.outcome, outcome, is_presumed=before.is_presumed)
+            assert self.delivery.outcome == (outcome if replaces else before.outcome)
 
     def _fact(self, device: str, event: Acked | Reported) -> None:
         if device == self.claim:
@@ -139,10 +143,20 @@ class OneOrderOfOneUser(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_open)
     def the_sweep(self) -> None:
         before = self.delivery
-        self.move(WindowOver(self.now))
-        self.is_swept = True
-        if before.outcome is None and before.state is not State.OPEN:
+        self.move(WindowOver())
+        if before.state is State.CLAIMED:
             assert (self.delivery.outcome, self.delivery.message) == ("expired", OVERDUE)
+        else:
+            assert self.delivery.outcome == before.outcome
+
+    @rule()
+    @precondition(lambda self: self.now >= WINDOW_MS + GRACE_MS)
+    def the_sweep_after_the_grace(self) -> None:
+        before = self.delivery
+        self.move(GraceOver())
+        self.is_swept = True
+        if before.state in (State.SENT, State.ACKED):
+            assert (self.delivery.outcome, self.delivery.message) == ("unknown", UNHEARD)
 
     @invariant()
     def one_device_has_it(self) -> None:
@@ -161,6 +175,7 @@ class OneOrderOfOneUser(RuleBasedStateMachine):
         assert (delivery.state is State.OPEN) == (delivery.device_id == "")
         assert delivery.state is not State.ACKED or delivery.acked_ms is not None
         assert delivery.executed_ms is None or delivery.outcome is not None
+        assert not delivery.is_presumed or delivery.outcome in ("expired", "unknown")
 
 
 OneOrderOfOneUser.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
@@ -169,7 +184,7 @@ TestOneOrderOfOneUser = OneOrderOfOneUser.TestCase
 
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize(
-    "event", [Claimed("d", 1), Sent(), Lost(), Acked("d", 1), Reported("d", "success", 1), WindowOver(1)]
+    "event", [Claimed("d", 1), Sent(), Lost(), Acked("d", 1), Reported("d", "success", 1), WindowOver(), GraceOver()]
 )
 def test_what_is_not_in_the_table_raises(state: State, event: Event) -> None:
     delivery = Delivery(1, 7, state, "d")
@@ -211,7 +226,7 @@ class Holder:
     device_id: str
 
 
-Fact = Handed | Acked | Reported | WindowOver
+Fact = Handed | Acked | Reported | WindowOver | GraceOver
 
 times = st.integers(1_700_000_000_000, 1_800_000_000_000)
 messages = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -220,7 +235,8 @@ facts: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Handed, st.just("phone"), times, st.booleans()),
     st.builds(Acked, st.just("phone"), times),
     st.builds(Reported, st.just("phone"), outcomes, times, messages, data),
-    st.builds(WindowOver, times),
+    st.builds(WindowOver),
+    st.builds(GraceOver),
 )
 strangers: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Acked, st.just("laptop"), times),
@@ -234,12 +250,12 @@ histories = st.tuples(
 
 def folded(order_id: int, user_id: int, history: list[list[Fact]]) -> tuple[Delivery, bool]:
     """The delivery by the table, and whether its frame went out."""
-    delivery, was_sent = Delivery(order_id, user_id, State.CLAIMED, "phone"), True
+    delivery, was_sent = Delivery(order_id, user_id, State.CLAIMED, "phone"), False
     for fact in (fact for batch in history for fact in batch):
         if isinstance(fact, Handed):
-            was_sent = fact.was_sent if delivery.outcome is None else was_sent
+            was_sent = was_sent or (fact.was_sent and delivery.outcome is None)
             delivery = apply(delivery, Sent() if fact.was_sent else Lost())
-        elif isinstance(fact, WindowOver) or fact.device_id == "phone":
+        elif isinstance(fact, WindowOver | GraceOver) or fact.device_id == "phone":
             delivery = apply(delivery, fact)
     return delivery, was_sent or delivery.acked_ms is not None
 
@@ -259,7 +275,11 @@ async def written(store: Store, order_id: int, user_id: int, history: list[list[
                     ledger.reported(order_id, user_id, fact, lambda _verdict: None)
                 case WindowOver():
                     await ledger.flush()
-                    await store.assignments.close_overdue([order_id])
+                    await store.assignments.close_unsent([order_id])
+                case GraceOver():
+                    await ledger.flush()
+                    await store.assignments.close_unsent([order_id])
+                    await store.assignments.close_unheard([order_id])
         await ledger.flush()
     return (await store.assignments.of_order(order_id, None, 0))[0][0]
 
