@@ -15,10 +15,10 @@ from hub.config import Settings
 from protocol import closes
 from protocol.messages import SUBPROTOCOL
 from tests.bench.tokens import make_tokens
+from tests.kit.crowd import crowd_in
 from tests.services.hub_process import HubProcess
 from tests.services.waiting import eventually
 from tests.story.conftest import Play, Stage
-from tests.story.crowd import crowd_in
 
 from .balancer import balancer_before
 from .line import Line

@@ -13,11 +13,11 @@ import jwt
 
 from tests.kit.admin import ask
 from tests.kit.agents import Trader
+from tests.kit.crowd import Crowd, Member
 from tests.kit.people import Person
 from tests.services.waiting import eventually
 
 from .conftest import Play
-from .crowd import Crowd, Member
 
 POLL_EVERY = 4
 RELOGIN_EVERY = 5

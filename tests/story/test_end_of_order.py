@@ -6,10 +6,10 @@ from pathlib import Path
 from agent.model.engine import Refused
 from agent.trading.terms import Approved
 from protocol.messages import Order
+from tests.kit.crowd import crowd_in
 from tests.services.waiting import eventually
 
 from .conftest import Play
-from .crowd import crowd_in
 
 
 async def test_past_its_window_an_order_is_expired_and_what_was_sent_without_a_result_is_unknown(either: Play) -> None:

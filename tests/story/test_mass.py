@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from tests.kit.crowd import crowd_in
+
 from .conftest import Play
-from .crowd import crowd_in
 from .storm import Storm
 
 ORDERS = 20

@@ -17,8 +17,9 @@ from agent.config import Settings
 from agent.link.api import Credentials
 from agent.model.events import Connected, Event, SessionEnded
 from agent.trading.gate import Decide, agree
-from tests.kit.people import PASSWORD, Person
 from tests.services.waiting import eventually
+
+from .people import PASSWORD, Person
 
 
 class Member:
