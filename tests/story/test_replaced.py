@@ -8,16 +8,15 @@ import pytest
 from agent.model.events import End, Submitting
 from protocol import closes
 from tests.kit.agents import Trader
+from tests.kit.crowd import crowd_in
 from tests.kit.people import log_in
 from tests.services.waiting import eventually
 
 from .conftest import Play
-from .crowd import crowd_in
 
 
 async def test_a_second_connection_under_the_same_login_replaces_the_first(either: Play) -> None:
-    first = await either.trader()
-    await first.connect()
+    first, _ = await _announced(either)
     second = either.desk.device(either.urls[-1], first.person, first.token)
     await second.connect()
     await eventually(lambda: first.closed == closes.SESSION_REPLACED, "the first is replaced")
@@ -115,12 +114,19 @@ async def test_a_frozen_device_that_was_replaced_takes_nothing_from_the_new_one(
     await asyncio.gather(*(device.gets(order_id, 5) for device in newer))
 
 
+async def _announced(either: Play) -> tuple[Trader, int]:
+    """A connected trader, of whom every hub has been told: an order that was there before comes after that. Of two
+    connections within the same milliseconds the one that is announced later stands, and that may be the older."""
+    trader = await either.trader()
+    order_id = await either.admin.publish([trader.person.id])
+    await trader.connect()
+    await trader.gets(order_id)
+    return trader, order_id
+
+
 async def _executing(either: Play) -> tuple[Trader, int]:
     """A trader with an order on disk, acknowledged, at the exchange and not answered yet."""
-    trader = await either.trader()
-    await trader.connect()
-    order_id = await either.admin.publish([trader.person.id])
-    await trader.gets(order_id)
+    trader, order_id = await _announced(either)
     await trader.ack(order_id)
     await trader.is_idle()
     return trader, order_id
