@@ -186,8 +186,15 @@ class Process:
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: its connections stay open and nobody answers."""
+        """SIGSTOP: its connections stay open and nobody answers. Returns when the last of its threads has stopped."""
         self._signal_all(signal.SIGSTOP)
+        wait_until(self._is_stopped, f"{self.name} is paused")
+
+    def _is_stopped(self) -> bool:
+        states = (
+            task.read_text().rpartition(")")[2].split()[0] for task in Path("/proc").glob(f"{self.pid}/task/*/stat")
+        )
+        return all(state in "TZ" for state in states)
 
     def resume(self) -> None:
         self._signal_all(signal.SIGCONT)

@@ -11,10 +11,11 @@ from .process import Server, program
 
 
 class RedisServer(Server):
-    """redis-server on a free port."""
+    """redis-server on a free port. `options` are more of its command line, as `--user`, `bob on …`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         super().__init__("redis-server", directory)
+        self.options = options
 
     def command(self) -> list[str]:
         return [
@@ -24,6 +25,7 @@ class RedisServer(Server):
             *("--save", ""),
             *("--appendonly", "no"),
             *("--dir", str(self.directory)),
+            *self.options,
         ]
 
     def is_ready(self) -> bool:
