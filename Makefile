@@ -28,8 +28,12 @@ demo: setup ## a hub, three traders on paper and one order, start to end, in sec
 	@$(BIN)/python -m tests.demo
 
 .PHONY: test
-test: setup system lint ## everything: what is missing is installed, then lint, types, import contracts, all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: setup system lint ## everything: what is missing is installed, then lint, types, import contracts, tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not faults"
+
+.PHONY: faults
+faults: setup system ## the stores' bad days, each on real servers, with a table of figures at the end
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults
 
 .PHONY: lint
 lint: setup ## style, types and import contracts

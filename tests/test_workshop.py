@@ -15,7 +15,21 @@ from packaging.utils import canonicalize_name
 
 from tests.services.process import ROOT
 
-GOALS = {"help", "setup", "system", "test", "lint", "format", "run", "agent", "bench", "demo", "lock", "clean"}
+GOALS = {
+    "help",
+    "setup",
+    "system",
+    "test",
+    "faults",
+    "lint",
+    "format",
+    "run",
+    "agent",
+    "bench",
+    "demo",
+    "lock",
+    "clean",
+}
 LOCK_LINE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9][^ ;]*)")
 
 
@@ -117,8 +131,8 @@ def test_where_all_is_there_system_does_nothing() -> None:
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(("failing", "called"), [("none", ["demo", "test"]), ("demo", ["demo"])])
-def test_ci_runs_the_two_commands_and_stops_at_the_first_that_fails(
+@pytest.mark.parametrize(("failing", "called"), [("none", ["demo", "test", "faults"]), ("demo", ["demo"])])
+def test_ci_runs_its_goals_and_stops_at_the_first_that_fails(
     tmp_path: Path, programs: Path, failing: str, called: list[str]
 ) -> None:
     write_program(programs / "make", f'echo "$1" >>"{tmp_path}/called"; [ "$1" != {failing} ]')
