@@ -5,8 +5,10 @@ the hub is told every result that it will take before `run` returns.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from agent.drivers.base import Drivers
 from agent.link.api import Credentials, HubApi, Session, Unavailable
@@ -33,35 +35,64 @@ _ENDS: Final = {
 }
 
 
+class Account(msgspec.Struct, frozen=True):
+    """What an agent has open in the folder of its hub and user."""
+
+    device_id: str
+    journal: Journal
+    drivers: Drivers
+    executor: Executor
+
+    async def close(self) -> None:
+        """Give every file of the folder back; a second time does nothing."""
+        if not self.journal.is_open:
+            return
+        await self.executor.finish(0)
+        self.journal.close()
+        for driver in self.drivers.all:
+            await driver.close()
+
+
 class Agent:
-    """One trader's agent. `run` it once; `stop` it from any callback of the same loop."""
+    """One trader's agent. `run` it once; `stop` it from any callback of the same loop.
+
+    `open_account` opens the folder of the hub as far as it is known by then; `learn` says whether an id of the hub is
+    news, and then the folder is opened anew.
+    """
 
     def __init__(
         self,
         credentials: Credentials,
-        device_id: str,
-        journal: Journal,
-        drivers: Drivers,
+        open_account: Callable[[], Account],
+        learn: Callable[[str | None], bool],
         api: HubApi,
         link: Link,
-        executor: Executor,
         stream: Events,
         session_s: int,
         patience_s: tuple[float, float],
         world: World,
     ) -> None:
-        self._world = world
         self.events = stream
-        self.journal = journal
-        self.device_id = device_id
         self._credentials = credentials
-        self._drivers = drivers
+        self._open_account = open_account
+        self._learn = learn
+        self._account = open_account()
         self._api = api
         self._link = link
-        self._executor = executor
         self._session_s = session_s
         self._stop_grace_s, self._submit_s = patience_s
+        self._world = world
         self._stopped = asyncio.Event()
+
+    @property
+    def journal(self) -> Journal:
+        """The account's journal."""
+        return self._account.journal
+
+    @property
+    def device_id(self) -> str:
+        """What the hub knows this device by."""
+        return self._account.device_id
 
     def stop(self) -> None:
         """End in an orderly way: `run` returns when it is done."""
@@ -73,34 +104,42 @@ class Agent:
         With `wait_for_hub` a hub that is out of reach is waited for; without, that ends it.
         """
         try:
-            self._executor.recover()
-            await self._drivers.current.start()
+            self._account.executor.recover()
             ended = await self._session(wait_for_hub)
         finally:
-            await self._executor.finish(0)
-            self.journal.close()
-            for driver in self._drivers.all:
-                await driver.close()
+            await self._account.close()
         self.events.emit(ended)
         return ended
 
     async def _session(self, wait_for_hub: bool) -> SessionEnded:
         session = await self._first(self._login(wait_for_hub))
         if isinstance(session, SessionEnded):
-            await self._executor.finish(self._stop_grace_s)
+            await self._account.executor.finish(self._stop_grace_s)
             return session
         timer = SessionTimer(self._world.read().wall_ms, self._session_s * 1000)
         self.events.emit(LoggedIn(self._credentials.username, session.user_id, timer.ends_ms))
-        link = asyncio.create_task(self._link.run(session.token, self._executor))
+        link = asyncio.create_task(self._link.run(session.token, self._account.executor))
         try:
             ended = await self._first(self._linked(link), self._timed(timer))
-            await self._executor.finish(self._stop_grace_s if ended.end is End.STOPPED else self._submit_s)
+            await self._account.executor.finish(self._stop_grace_s if ended.end is End.STOPPED else self._submit_s)
             await self._report(session)
         finally:
             await _end(link)
         return ended
 
     async def _login(self, wait_for_hub: bool) -> Session | SessionEnded:
+        session = await self._try_to_log_in(wait_for_hub)
+        while isinstance(session, Session) and self._learn(session.hub_id):
+            device_id = self.device_id
+            await self._account.close()
+            self._account = self._open_account()
+            self._account.executor.recover()
+            if self.device_id != device_id:  # the folder that the hub's id led to is another device to the hub
+                session = await self._try_to_log_in(wait_for_hub)
+        self._credentials.drop_password()
+        return session
+
+    async def _try_to_log_in(self, wait_for_hub: bool) -> Session | SessionEnded:
         delays = backoff(self._world.random)
         while True:
             try:
@@ -112,7 +151,6 @@ class Agent:
                 self.events.emit(Disconnected(str(error), delay))
                 await self._world.sleep(delay)
             else:
-                self._credentials.drop_password()
                 return SessionEnded(End.REFUSED, answer.reason.text()) if isinstance(answer, Refused) else answer
 
     async def _linked(self, link: asyncio.Task[Lost]) -> SessionEnded:
@@ -126,7 +164,7 @@ class Agent:
     async def _report(self, session: Session) -> None:
         """Through the connection if it is there, over HTTP if it is not."""
         if self._link.is_open:
-            await self._executor.wait_until_reported(REPORT_S)
+            await self._account.executor.wait_until_reported(REPORT_S)
         await self._link.close()
         await outbox.empty(self.journal, self._api, session.token, self.events, self._world)
 
@@ -144,8 +182,8 @@ class Agent:
         return SessionEnded(End.STOPPED, "asked to stop")
 
     async def _broken(self) -> SessionEnded:
-        await self._executor.broke.wait()
-        raise self._executor.failure or RuntimeError("the executor broke")
+        await self._account.executor.broke.wait()
+        raise self._account.executor.failure or RuntimeError("the executor broke")
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

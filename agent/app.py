@@ -6,7 +6,7 @@ The invariant: nothing else makes adapters, so what a test builds is what a trad
 import threading
 from typing import Final
 
-from agent.agent import Agent
+from agent.agent import Account, Agent
 from agent.config import Settings
 from agent.device import installation_id
 from agent.drivers.base import Drivers
@@ -26,6 +26,7 @@ from agent.model.account import Owner, is_loopback
 from agent.model.engine import Mode
 from agent.model.events import Events
 from agent.model.reasons import Reason
+from agent.trading.accounts import Accounts, first_kept
 from agent.trading.executor import Executor
 from agent.trading.gate import Decide, Gate, agree
 from agent.trading.journal import Journal
@@ -50,32 +51,51 @@ def build(
     """
     facts = facts_of(config)
     owner = Owner(config.server_url, credentials.username)
-    folder = owner.folder(config.data_dir)
-    device_id = owner.device_id(installation_id(config.data_dir))
+    accounts = Accounts(config.data_dir)
     stream, clock = Events(), HubClock(world)
     link = Link(config.server_url, clock, stream, world)
-    journal = Journal(folder, owner)
     market = IndexPrices(facts, config.allowed_symbols, proxy_in(config), world)
-    vault = vault or open_vault(config.data_dir, config.vault_passphrase_file)
-    live = _live(config, facts, market, stream, journal, vault, f"{owner.server}/{owner.username}", world)
-    paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
-    drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
+    kept = _Kept(vault or open_vault(config.data_dir, config.vault_passphrase_file), accounts, owner)
     terms = FixedTerms(config.order_amount, config.payouts(), config.limits())
-    gate = Gate(journal, clock, drivers.current, terms, world, decide)
-    executor = Executor(device_id, journal, drivers, gate, clock, stream, link.offer, world, config.submit_timeout_s)
+
+    def open_account() -> Account:
+        folder = accounts.settle_in(owner)
+        journal = Journal(folder, owner)
+        device_id = journal.device_id(owner.device_id(installation_id(config.data_dir)))
+        live = _live(config, facts, market, stream, journal, kept, world)
+        paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
+        drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
+        gate = Gate(journal, clock, drivers.current, terms, world, decide)
+        limit_s = config.submit_timeout_s
+        executor = Executor(device_id, journal, drivers, gate, clock, stream, link.offer, world, limit_s)
+        return Account(device_id, journal, drivers, executor)
+
     return Agent(
         credentials=credentials,
-        device_id=device_id,
-        journal=journal,
-        drivers=drivers,
+        open_account=open_account,
+        learn=lambda hub_id: accounts.learn(config.server_url, hub_id),
         api=HubApi(config.server_url),
         link=link,
-        executor=executor,
         stream=stream,
         session_s=config.session_s,
         patience_s=(config.stop_grace_s, config.submit_timeout_s),
         world=world,
     )
+
+
+class _Kept:
+    """The account's secrets, one reader at a time: also those kept before the hub had told its id."""
+
+    def __init__(self, vault: Vault, accounts: Accounts, owner: Owner) -> None:
+        self._vault = vault
+        self._accounts = accounts
+        self._owner = owner
+        self._one_at_a_time = threading.Lock()
+
+    def get(self, kind: Kind) -> str | None:
+        """Blocking. Raises VaultUnavailable."""
+        with self._one_at_a_time:
+            return first_kept(self._vault, self._accounts.keys(self._owner), kind)
 
 
 def facts_of(config: Settings) -> Facts:
@@ -95,18 +115,12 @@ def _live(
     market: IndexPrices,
     stream: Events,
     journal: Journal,
-    vault: Vault,
-    account_key: str,
+    kept: _Kept,
     world: World,
 ) -> BinanceWeb:
-    proxy, one_at_a_time = proxy_in(config), threading.Lock()
-
-    def kept(kind: Kind) -> str | None:
-        with one_at_a_time:
-            return vault.get(account_key, kind)
-
+    proxy = proxy_in(config)
     api = WebApi(facts, proxy)
-    sessions = SessionKeeper(api, facts, lambda: kept("exchange_session"), stream, world)
+    sessions = SessionKeeper(api, facts, lambda: kept.get("exchange_session"), stream, world)
     return BinanceWeb(
         facts,
         api,
@@ -115,7 +129,7 @@ def _live(
         stream,
         may_trade=lambda: None if is_loopback(facts.urls.web) else Reason("live.loopback_only"),
         others=lambda wall_ms: journal.submitted_since(wall_ms, Mode.LIVE),
-        read_history=KeptHistory(facts, lambda: kept("history_key"), proxy, world),
+        read_history=KeptHistory(facts, lambda: kept.get("history_key"), proxy, world),
         world=world,
     )
 

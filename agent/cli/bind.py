@@ -30,18 +30,21 @@ from agent.drivers.binance.network import Unreachable
 from agent.language import _
 from agent.model.account import Owner
 from agent.model.reasons import Reason
+from agent.trading.accounts import Accounts, first_kept
+from agent.trading.journal import JournalBroken
 from agent.vault import Vault, VaultUnavailable
 
 PROFILE: Final = "browser"
 
 
 class Account:
-    """Whose session it is: its key in the vault, and the folder of its browser."""
+    """Whose session it is: its keys in the vault, the newest first, and the folder of its browser."""
 
     def __init__(self, config: Settings, username: str) -> None:
         owner = Owner(config.server_url, username)
-        self.key = f"{owner.server}/{owner.username}"
-        self.profile: Path = owner.folder(config.data_dir) / PROFILE
+        accounts = Accounts(config.data_dir)
+        self.keys = accounts.keys(owner)
+        self.profile: Path = accounts.settle_in(owner) / PROFILE
 
 
 def bind(
@@ -65,7 +68,10 @@ def bind(
     config = settings(server_url=server, data_dir=data_dir)
     if user is None:
         fail(_("Say who you are: --user NAME."), USAGE)
-    account = Account(config, user)
+    try:
+        account = Account(config, user)
+    except JournalBroken as error:
+        fail(str(error), REFUSED)
     try:
         if forget:
             _forget(vault_of(config), account)
@@ -106,7 +112,7 @@ async def _run(job: Job) -> Outcome:
 
 
 def _keep(vault: Vault, account: Account, session: WebSession) -> None:
-    vault.put(account.key, "exchange_session", msgspec.json.encode(session).decode())
+    vault.put(account.keys[0], "exchange_session", msgspec.json.encode(session).decode())
     bound = _("The exchange session is bound ({place}).").format(place=vault.place)
     typer.echo(f"{bound} {_ends(session)}")
 
@@ -147,15 +153,18 @@ async def _ask(config: Settings, session: WebSession) -> Check:
 
 def _kept(vault: Vault, account: Account) -> WebSession | None:
     try:
-        return msgspec.json.decode(vault.get(account.key, "exchange_session") or "null", type=WebSession | None)
+        return msgspec.json.decode(
+            first_kept(vault, account.keys, "exchange_session") or "null", type=WebSession | None
+        )
     except msgspec.DecodeError:
         return None
 
 
 def _forget(vault: Vault, account: Account) -> None:
     """The profile too: a browser may remember more than the vault."""
-    vault.drop(account.key, "exchange_session")
-    vault.drop(account.key, "history_key")
+    for key in account.keys:
+        vault.drop(key, "exchange_session")
+        vault.drop(key, "history_key")
     shutil.rmtree(account.profile, ignore_errors=True)
     typer.echo(_("The session, the API key and the browser's profile are forgotten."))
 
@@ -169,7 +178,7 @@ def _keep_history_key(config: Settings, account: Account) -> None:
         fail(_("The exchange is out of reach: {}").format(error), OUT_OF_REACH)
     if refused is not None:
         _refuse(refused)
-    vault.put(account.key, "history_key", msgspec.json.encode(key).decode())
+    vault.put(account.keys[0], "history_key", msgspec.json.encode(key).decode())
     typer.echo(_("The API key is kept ({place}): it may only read.").format(place=vault.place))
 
 

@@ -17,6 +17,7 @@ from agent.device import installation_id
 from agent.language import _
 from agent.link.api import HubApi, Unavailable
 from agent.model import limits
+from agent.trading.accounts import Accounts
 from agent.trading.journal import FILE_NAME, Journal, JournalBroken
 from agent.vault import VaultUnavailable, open_vault, passphrase_from
 
@@ -67,17 +68,17 @@ def _data_dir(config: Settings) -> Finding:
 
 def _journals(config: Settings) -> list[Finding]:
     check = _("journal")
-    files = sorted(config.data_dir.glob(f"users/*/{FILE_NAME}"))
-    if not files:
+    folders = Accounts(config.data_dir).journals()
+    if not folders:
         return [Finding(check, "ok", _("none yet"))]
     findings = []
-    for file in files:
+    for folder in folders:
         try:
-            journal = Journal(file.parent, mode="read")
+            journal = Journal(folder, mode="read")
             said, owner, count = journal.integrity(), journal.owner, len(journal.entries())
             journal.close()
         except (JournalBroken, msgspec.MsgspecError) as error:
-            said, found = str(error), str(file)
+            said, found = str(error), str(folder / FILE_NAME)
         else:
             found = _("{user} at {server}: {count} orders").format(
                 user=owner.username, server=owner.server, count=count

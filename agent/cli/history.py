@@ -15,7 +15,8 @@ from rich.table import Table
 from agent.language import _
 from agent.model.account import Owner
 from agent.model.engine import Entry
-from agent.trading.journal import FILE_NAME, Journal
+from agent.trading.accounts import Accounts
+from agent.trading.journal import Journal
 
 
 class Chapter(msgspec.Struct, frozen=True):
@@ -39,12 +40,12 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 def read(data_dir: Path, username: str | None, server: str | None) -> list[Chapter]:
-    """Every owner's, or only those of a user or a hub. Raises JournalBroken."""
-    chapters = [_chapter(file.parent) for file in sorted(data_dir.glob(f"users/*/{FILE_NAME}"))]
+    """Every owner's who has orders, or only those of a user or a hub. Raises JournalBroken."""
+    chapters = [_chapter(folder) for folder in Accounts(data_dir).journals()]
     return [
         chapter
         for chapter in chapters
-        if username in (None, chapter.owner.username) and server in (None, chapter.owner.server)
+        if chapter.entries and username in (None, chapter.owner.username) and server in (None, chapter.owner.server)
     ]
 
 

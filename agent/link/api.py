@@ -41,6 +41,7 @@ class Session(msgspec.Struct, frozen=True):
     user_id: int
     token_expire_ms: int
     expire_ms: int | None = None
+    hub_id: str | None = None
 
     def __repr__(self) -> str:
         return f"Session(user {self.user_id}, …)"

@@ -1,14 +1,11 @@
 """PURE: whose journal it is: one user at one hub.
 
-The invariant: two owners never share a folder nor a device id. The device id depends on the
-owner because the hub sends an unacked order again to the same device: if one hub is known here by two addresses,
-each has its own journal, and a shared device id would let one order into both.
+The invariant: two users never share a folder's name, whatever their names hold.
 """
 
 import hashlib
 import re
 import uuid
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,17 +19,21 @@ class Owner(msgspec.Struct, frozen=True):
 
     @property
     def slug(self) -> str:
-        """A folder name that a person recognises and that no two owners share."""
-        digest = hashlib.sha256(f"{self.server}\n{self.username}".encode()).hexdigest()[:12]
-        return f"{re.sub('[^A-Za-z0-9_-]', '_', self.username)[:40]}-{digest}"
+        """The name of this user's folder at any hub: a person recognises it, and no two users share it."""
+        return self._slug(self.username)
 
-    def folder(self, data_dir: Path) -> Path:
-        """Where this owner's journal and paper exchange are."""
-        return data_dir / "users" / self.slug
+    @property
+    def slug_of_0_1(self) -> str:
+        """The name that version 0.1.0 gave the folder of this user at this address."""
+        return self._slug(f"{self.server}\n{self.username}")
 
     def device_id(self, installation: uuid.UUID) -> str:
-        """What the hub knows this installation by, for this owner."""
+        """What a hub is to know this installation by. Made once for a journal, which keeps it."""
         return str(uuid.uuid5(installation, f"{self.server}\n{self.username}"))
+
+    def _slug(self, what: str) -> str:
+        digest = hashlib.sha256(what.encode()).hexdigest()[:12]
+        return f"{re.sub('[^A-Za-z0-9_-]', '_', self.username)[:40]}-{digest}"
 
 
 def normal_server(url: str) -> str:

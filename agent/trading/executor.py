@@ -67,7 +67,7 @@ class Executor:
         self._world = world
         self._submit_timeout_s = submit_timeout_s
         self._orders: dict[int, asyncio.Task[None]] = {}
-        self._settlements: set[asyncio.Task[None]] = set()
+        self._others: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self._recorded_one = asyncio.Event()
         self.broke = asyncio.Event()
@@ -175,9 +175,7 @@ class Executor:
     def _follow(self, entry: Entry) -> None:
         driver = self._drivers.that_took(entry)
         if entry.outcome == "success" and entry.source != "confirmed" and driver is not None:
-            task = asyncio.create_task(self._settle(entry, driver))
-            self._settlements.add(task)
-            task.add_done_callback(self._settled)
+            self._keep(asyncio.create_task(self._settle(entry, driver)))
 
     async def _settle(self, entry: Entry, driver: Driver) -> None:
         """An estimate is followed by a second wait, for the confirmation."""
@@ -214,10 +212,18 @@ class Executor:
 
     def recover(self) -> None:
         """At start, once: ask after what was being submitted when the last process ended; wait for what stands."""
+        self._keep(asyncio.create_task(self._warm_up()))
         for entry in self._journal.in_state(State.SUBMITTING):
             self._begin(entry.order, self._ask_after(entry))
         for entry in self._journal.unsettled():
             self._follow(entry)
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._drivers.current.start()
+        except Exception as error:  # noqa: BLE001 an exchange out of reach stops nobody; the text may hold a secret
+            reason = Reason("driver.failed", {"kind": type(error).__name__})
+            self._events.emit(events.ExchangeSession("unbound", None, reason))
 
     async def _ask_after(self, entry: Entry) -> None:
         found: Answer | None = None
@@ -264,7 +270,7 @@ class Executor:
         running = list(self._orders.values())
         if running:
             await asyncio.wait(running, timeout=seconds)
-        left = [*self._orders.values(), *self._settlements]
+        left = [*self._orders.values(), *self._others]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
@@ -290,9 +296,11 @@ class Executor:
             del self._orders[order_id]
         self._notice(task)
 
-    def _settled(self, task: asyncio.Task[None]) -> None:
-        self._settlements.discard(task)
-        self._notice(task)
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a task that belongs to no order under way, until it is done."""
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+        task.add_done_callback(self._notice)
 
     def _notice(self, task: asyncio.Task[None]) -> None:
         """A journal that cannot be written, or a bug: the agent ends, and the next start asks what became of it."""

@@ -33,10 +33,14 @@ class JournalBusy(JournalBroken):
 
 
 class Journal:
-    """One owner's journal. Opened to write by one process at a time; to read by anyone."""
+    """One owner's journal. Opened to write by one process at a time; to read by anyone.
+
+    `owner.server` is the hub's address of today: it may change, the user may not.
+    """
 
     def __init__(self, folder: Path, owner: Owner | None = None, mode: Literal["write", "read"] = "write") -> None:
         self._lock: sqlite3.Connection | None = None
+        self._is_open = True
         with _broken_if(folder):
             if mode == "write":
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,8 +50,14 @@ class Journal:
             self._select = schema.select(self._db)
         self.owner = self._own(owner)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been closed."""
+        return self._is_open
+
     def close(self) -> None:
         """Give the files back."""
+        self._is_open = False
         self._db.close()
         if self._lock is not None:
             self._lock.close()
@@ -140,6 +150,13 @@ class Journal:
         """Orders whose window is open; the newest, if there are more than `limit`."""
         return list(self._entries("WHERE expires_ms > ? ORDER BY order_id DESC LIMIT ?", now_ms, limit))
 
+    def device_id(self, new: str) -> str:
+        """What the hub knows this journal's device by: `new` for a new journal, the same ever after."""
+        kept = self._meta("device")
+        if kept is None:
+            self._keep("device", new)
+        return kept or new
+
     # the halt
 
     @property
@@ -202,15 +219,14 @@ class Journal:
     def _own(self, owner: Owner | None) -> Owner:
         """Whose it is. Raises JournalBroken if it is not the one who asks."""
         text = self._meta("owner")
-        if text is None:
-            if owner is None:
-                raise JournalBroken("the journal does not say whose it is")
-            self._keep("owner", _text(owner))
-            return owner
-        kept = msgspec.json.decode(text, type=Owner)
-        if owner is not None and owner != kept:
+        kept = None if text is None else msgspec.json.decode(text, type=Owner)
+        if kept is None and owner is None:
+            raise JournalBroken("the journal does not say whose it is")
+        if kept is not None and owner is not None and owner.username != kept.username:
             raise JournalBroken(f"the journal is {kept.username}'s at {kept.server}")
-        return kept
+        if owner is not None and owner != kept and self._lock is not None:
+            self._keep("owner", _text(owner))
+        return owner or kept or Owner("", "")
 
     def _meta(self, key: str) -> str | None:
         with _broken_if("the journal"):
@@ -234,6 +250,17 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every agent out of a journal's folder. Raises JournalBusy."""
+    with _broken_if(folder):
+        lock = _lock(folder / LOCK_NAME)
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def _lock(path: Path) -> sqlite3.Connection:

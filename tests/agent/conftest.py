@@ -43,7 +43,7 @@ class Trader:
 
     @property
     def exchange(self) -> PaperExchange:
-        exchange = self.agent._drivers.current
+        exchange = self.agent._account.drivers.current
         assert isinstance(exchange, PaperExchange)
         return exchange
 
@@ -88,10 +88,14 @@ def trade(hub: HubOnLoopback, settings: Callable[..., Settings]) -> Trade:
 
     @asynccontextmanager
     async def running(
-        decide: Any = None, connected: bool = True, vault: Vault | None = None, **changes: Any
+        decide: Any = None,
+        connected: bool = True,
+        vault: Vault | None = None,
+        server: str | None = None,
+        **changes: Any,
     ) -> AsyncIterator[Trader]:
         options = {"vault": vault} if decide is None else {"vault": vault, "decide": decide}
-        trader = Trader(build(settings(hub.url, **changes), Credentials("alice", hub.password), **options))
+        trader = Trader(build(settings(server or hub.url, **changes), Credentials("alice", hub.password), **options))
         try:
             if connected:
                 await eventually(lambda: hub.times > 0 or trader.run.done(), "the agent is connected", 10)

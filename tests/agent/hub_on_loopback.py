@@ -58,6 +58,7 @@ class HubOnLoopback:
         self.refuses_login: int | None = None
         self.refuses_sockets: int | None = None
         self.http_failures = 0
+        self.hub_id: str | None = None
 
         self.seats: list[Seat] = []
         self.logins: list[dict[str, Any]] = []
@@ -133,7 +134,7 @@ class HubOnLoopback:
             return _answer(401, "wrong username or password")
         end = self.now_ms() + 24 * HOUR_MS
         data = {"token": f"token of {body['username']}", "user_id": 7, "expire_at": None, "token_expire_at": "later"}
-        return _answer(200, "success", {**data, "token_expire_ms": end, "expire_ms": None})
+        return _answer(200, "success", {**data, "token_expire_ms": end, "expire_ms": None, "hub_id": self.hub_id})
 
     async def _record(self, request: web.Request) -> web.Response:
         if self.http_failures > 0:

@@ -278,6 +278,38 @@ async def test_a_hub_that_is_not_there_yet_is_waited_for(hub: HubOnLoopback, tra
         await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
 
 
+async def test_the_hubs_id_moves_the_folder_of_its_address_with_all_that_is_in_it(
+    hub: HubOnLoopback, trade: Trade, tmp_path: Any
+) -> None:
+    async with trade() as trader:
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
+        device_id = trader.agent.device_id
+        await trader.stop()
+    hub.times, hub.hub_id = 0, "3f9a0c51d2b84e6f"
+    async with trade() as trader:
+        assert trader.entry(1).outcome == "success"
+        assert trader.agent.device_id == device_id == hub.hellos[-1].device_id
+        assert [folder.parent.name for folder in (tmp_path / "data" / "accounts").glob("*/*")] == [hub.hub_id]
+        assert len(hub.logins) == 2
+        await hub.push(hub.order(2))
+        await eventually(lambda: trader.is_in(2, State.REPORTED), "the journal works where it is now")
+
+
+async def test_a_changed_address_finds_the_journal_and_the_device_again(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.hub_id = "3f9a0c51d2b84e6f"
+    async with trade() as trader:
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
+        device_id = trader.agent.device_id
+        await trader.stop()
+    hub.times = 0
+    async with trade(server=hub.url.replace("127.0.0.1", "localhost")) as trader:
+        assert trader.entry(1).outcome == "success"
+        assert trader.agent.device_id == device_id == hub.hellos[-1].device_id
+        assert [login["device_id"] == device_id for login in hub.logins] == [True, False, True]
+
+
 async def test_fifty_agents_live_in_one_loop(hub: HubOnLoopback, settings: Any, tmp_path: Any) -> None:
     traders = [
         Trader(build(settings(hub.url, data_dir=tmp_path / str(number)), Credentials(f"u{number}", hub.password)))

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from agent.model import events
+from agent.model.account import Owner
 from agent.model.engine import Mode, State
+from agent.trading.accounts import Accounts
 from agent.vault import MemoryVault
 from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
@@ -25,10 +28,11 @@ async def exchange() -> AsyncIterator[Exchange]:
 
 
 @pytest.fixture
-def vault(exchange: Exchange, hub: HubOnLoopback) -> MemoryVault:
+def vault(exchange: Exchange, hub: HubOnLoopback, tmp_path: Path) -> MemoryVault:
     """With a session that the exchange knows."""
     vault = MemoryVault()
-    vault.put(f"{hub.url}/alice", "exchange_session", msgspec.json.encode(exchange.log_in()).decode())
+    key = Accounts(tmp_path / "data").keys(Owner(hub.url, "alice"))[0]
+    vault.put(key, "exchange_session", msgspec.json.encode(exchange.log_in()).decode())
     return vault
 
 

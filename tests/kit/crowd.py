@@ -53,7 +53,7 @@ class Member:
 
     def submissions(self) -> Counter[int]:
         """How often each order reached this device's exchange."""
-        [file] = self._data_dir.glob("users/*/paper.db")
+        [file] = self._data_dir.glob("accounts/*/*/paper.db")
         with closing(sqlite3.connect(file)) as db:
             return Counter(dict(db.execute("SELECT order_id, count(*) FROM requests GROUP BY order_id").fetchall()))
 

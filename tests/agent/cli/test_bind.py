@@ -61,7 +61,7 @@ class Home:
 
     def kept(self, kind: Any) -> str | None:
         account = Account(Settings(data_dir=self.data, server_url="http://127.0.0.1:8000"), "alice")  # type: ignore[call-arg]
-        return open_vault(self.data, self.passphrase).get(account.key, kind)
+        return open_vault(self.data, self.passphrase).get(account.keys[0], kind)
 
     def files_with(self, *marks: str) -> list[str]:
         files = [path for path in self.data.rglob("*") if path.is_file()]

@@ -22,6 +22,7 @@ from agent.model.account import Owner
 from agent.model.clock import HubTime
 from agent.model.engine import Conclusion, Mode, Settlement, Submission
 from agent.model.reasons import Reason
+from agent.trading.accounts import Accounts
 from agent.trading.journal import FILE_NAME, Journal
 from protocol.messages import Order
 from tests.agent.hub_on_loopback import HubOnLoopback
@@ -72,7 +73,7 @@ def _exit_code(*arguments: str, typed: str) -> int:
 def with_orders(tmp_path: Path) -> Path:
     for user in ("alice", "bob"):
         owner = Owner("http://127.0.0.1:8000", user)
-        journal = Journal(owner.folder(tmp_path), owner)
+        journal = Journal(Accounts(tmp_path).folder(owner), owner)
         for number in (1, 2, 3):
             journal.note_received(
                 Order(number, "TEN_MINUTE", "BTCUSDT", "LONG", 60, number, 60_000), HubTime(9, 1), "paper", Mode.PAPER
@@ -130,7 +131,7 @@ async def test_the_doctor_finds_all_well(hub: HubOnLoopback, with_orders: Path) 
 
 def test_the_doctor_says_what_to_do(with_orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_ORDER_AMOUNT", "500")
-    broken = next(with_orders.glob(f"users/*/{FILE_NAME}"))
+    broken = next(with_orders.glob(f"accounts/*/*/{FILE_NAME}"))
     broken.write_bytes(b"no database" * 500)
     done = run("doctor", "--server", NOWHERE, "--data-dir", str(with_orders))
     assert done.exit_code == 1

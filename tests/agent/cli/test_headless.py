@@ -11,6 +11,7 @@ from agent.drivers import paper
 from agent.model.account import Owner
 from agent.model.clock import HubTime
 from agent.model.engine import Entry, Mode, State
+from agent.trading.accounts import Accounts
 from agent.trading.journal import FILE_NAME, Journal, JournalBroken
 from protocol import closes
 from protocol.messages import Cancel, Order
@@ -29,7 +30,7 @@ class SlowAgent(AgentProcess):
 
     @property
     def folder(self) -> Path:
-        return Owner(self.server, self.user).folder(self.data_dir)
+        return Accounts(self.data_dir).folder(Owner(self.server, self.user))
 
     def entry(self, order_id: int) -> Entry | None:
         """What its journal tells, while it runs or when it is dead."""

@@ -145,18 +145,6 @@ def test_a_newer_or_damaged_file_is_refused(tmp_path: Path) -> None:
         Journal(tmp_path / "damaged", OWNER)
 
 
-def test_two_owners_share_nothing(tmp_path: Path) -> None:
-    owners = [
-        OWNER,
-        Owner(OWNER.server, "Alice"),
-        Owner("http://localhost:8000", "alice"),
-        Owner(OWNER.server, "a/../b"),
-    ]
-    folders = {owner.folder(tmp_path) for owner in owners}
-    assert len(folders) == len(owners)
-    assert all(folder.parent == tmp_path / "users" for folder in folders)
-
-
 FIRST_VERSION = """
 CREATE TABLE entries (order_id INTEGER PRIMARY KEY, "order" TEXT NOT NULL, created_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('received', 'submitting', 'done', 'reported')),
