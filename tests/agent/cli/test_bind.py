@@ -1,10 +1,14 @@
 """`agent bind` as people and programs use it, against the exchange's stand-in and a real browser."""
 
 import asyncio
+import fcntl
 import json
 import os
+import pty
 import signal
+import subprocess
 import sys
+import termios
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
@@ -151,6 +155,53 @@ async def test_without_keyring_and_passphrase_it_is_refused_before_anything_is_l
         code, _out, err = await home.bind(*arguments, typed={"csrftoken": CSRF, "p20t": P20T})
         assert code == 1
         assert err == "agent: no keyring works here, and nobody is there to type a passphrase\n"
+
+
+def at_a_terminal(home: Home, given: object, *answers: str) -> tuple[int, str]:
+    """Run `agent bind --stdin` with a pipe for its data and a terminal for its questions; exit code and screen."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agent", "bind", "--user", "alice", "--stdin"],
+        stdin=subprocess.PIPE,
+        stdout=terminal,
+        stderr=terminal,
+        env=home.environment,
+        cwd=home.data.parent,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),
+    )
+    os.close(terminal)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(given).encode())
+    process.stdin.close()
+    screen = b""
+    for answer in (*answers, None):
+        while (piece := _read(controller)) and not (screen := screen + piece).endswith(b": "):
+            pass
+        if answer is not None:
+            os.write(controller, answer.encode() + b"\n")
+    os.close(controller)
+    return process.wait(30), screen.decode()
+
+
+def _read(controller: int) -> bytes:
+    try:
+        return os.read(controller, 4096)
+    except OSError:
+        return b""  # the other side is closed
+
+
+def test_the_passphrase_is_asked_for_at_the_terminal_while_the_session_comes_by_a_pipe(home: Home) -> None:
+    del home.environment["AGENT_VAULT_PASSPHRASE_FILE"]
+    home.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    session = {"csrftoken": CSRF, "p20t": P20T}
+    code, screen = at_a_terminal(home, session, PASSPHRASE, "another")
+    assert (code, "differ" in screen) == (1, True)
+    code, screen = at_a_terminal(home, session, PASSPHRASE, PASSPHRASE)
+    assert (code, "is bound" in screen, PASSPHRASE in screen) == (0, True, False)
+    code, screen = at_a_terminal(home, session, "wrong")
+    assert (code, "does not open" in screen) == (1, True)
+    assert home.kept("exchange_session") is not None
 
 
 def as_typed(session: Session) -> dict[str, object]:

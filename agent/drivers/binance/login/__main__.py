@@ -34,6 +34,7 @@ def main(secrets_fd: int) -> None:
     ended = asyncio.run(_run(job, lambda captured: _write(secrets_fd, captured)))
     _family().end(without=os.getpid())
     _tell(ended)
+    os._exit(0)  # the thread that waits for the end of the input holds what an orderly exit wants to close
 
 
 async def _run(job: Job, keep: Callable[[Captured], None]) -> Ended:

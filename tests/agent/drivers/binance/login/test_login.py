@@ -72,7 +72,9 @@ async def test_a_killed_browser_is_told_as_crashed(profile: Path) -> None:
         [browser] = browsers(profile)
         os.kill(browser, signal.SIGKILL)
         outcome = await watched.outcome()
-    assert outcome == Outcome(Result.BROWSER_CRASHED)
+        assert outcome == Outcome(Result.BROWSER_CRASHED)
+        pages.scan()
+        assert (await Watched(pages, profile).outcome()).result is Result.BOUND
 
 
 async def test_a_killed_helper_takes_its_browser_with_it(profile: Path) -> None:
