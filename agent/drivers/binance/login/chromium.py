@@ -31,6 +31,7 @@ QUIET: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--gaia-url=http://127.0.0.1:9",  # the browser asks for its own account otherwise; pages go there as ever
     f"--disk-cache-dir={os.devnull}",  # pages and answers of who is logged in stay off the disk
     "--disable-crash-reporter",  # a dump of its memory would hold the session
     "--hide-crash-restore-bubble",
