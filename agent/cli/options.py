@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from agent.config import Settings
 from agent.language import _
-from agent.vault import Vault, VaultUnavailable, open_vault
+from agent.vault import AskPassphrase, Vault, VaultUnavailable, open_vault
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -41,6 +41,12 @@ def vault_of(config: Settings) -> Vault:
     return open_vault(config.data_dir, config.vault_passphrase_file, passphrase)
 
 
+def vault_of_agent(config: Settings) -> Vault:
+    """The vault of an agent that runs: `unlock` asks once, before its lines begin; on paper nobody is ever asked."""
+    ask = None if config.driver == "paper" else _once(passphrase)
+    return open_vault(config.data_dir, config.vault_passphrase_file, ask)
+
+
 def passphrase(is_new: bool) -> str:
     """Ask at the terminal, twice for a new one. Raises VaultUnavailable where there is no terminal."""
     if not _has_terminal():
@@ -55,6 +61,19 @@ def fail(why: str, code: int) -> NoReturn:
     """End the command: one line on standard error, and an exit code."""
     typer.echo(f"agent: {why}", err=True)
     raise typer.Exit(code)
+
+
+def _once(ask: AskPassphrase) -> AskPassphrase:
+    has_asked = False
+
+    def asked(is_new: bool) -> str:
+        nonlocal has_asked
+        if has_asked:
+            raise VaultUnavailable(_("the vault is locked: start the agent again"))
+        has_asked = True
+        return ask(is_new)
+
+    return asked
 
 
 def _complaint(where: tuple[int | str, ...], what: str) -> str:

@@ -55,6 +55,8 @@ class FileVault:
         self._ask = ask
         self._new = cost, secrets.token_bytes(SALT_BYTES)
         """scrypt's n and salt of a file that does not exist yet."""
+        self._typed: str | None = None
+        """The passphrase, once it was got: another process may make the file anew, with a salt of its own."""
         self._key: tuple[bytes, ChaCha20Poly1305] | None = None
         """The header that it was made for, and the key."""
 
@@ -106,7 +108,7 @@ class FileVault:
         try:
             plain = self._cipher(sealed.n, sealed.salt).decrypt(sealed.nonce, sealed.ciphertext, sealed.header)
         except InvalidTag:
-            self._key = None
+            self._key = self._typed = None
             raise VaultUnavailable(_("the passphrase does not open {}").format(self._path)) from None
         return msgspec.json.decode(plain, type=dict[str, str])
 
@@ -128,11 +130,14 @@ class FileVault:
         return self._key[1]
 
     def _passphrase(self) -> str:
+        if self._typed is not None:
+            return self._typed
         if self._ask is None:
             raise VaultUnavailable(_("{} wants a passphrase: set AGENT_VAULT_PASSPHRASE_FILE").format(self._path))
         passphrase = self._ask(not self.exists)
         if not passphrase:
             raise VaultUnavailable(_("the passphrase is empty"))
+        self._typed = passphrase
         return passphrase
 
     @contextmanager

@@ -157,6 +157,19 @@ def test_the_passphrase_is_asked_for_once_and_not_before_it_is_needed(tmp_path: 
     assert asked == [True, False]
 
 
+def test_a_file_that_another_process_made_meanwhile_opens_without_another_question(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def ask(is_new: bool) -> str:
+        asked.append(is_new)
+        return "open sesame"
+
+    vault = FileVault(tmp_path / "vault", ask, QUICK)
+    vault.unlock()
+    file_vault(tmp_path / "vault").put(ALICE, "exchange_session", MARK)
+    assert (vault.get(ALICE, "exchange_session"), asked) == (MARK, [True])
+
+
 @pytest.mark.parametrize("passphrase", ["", None])
 def test_without_a_passphrase_nothing_is_written(tmp_path: Path, passphrase: str | None) -> None:
     vault = FileVault(tmp_path / "vault", None if passphrase is None else lambda _is_new: passphrase, QUICK)
