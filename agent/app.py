@@ -10,12 +10,11 @@ from agent.agent import Account, Agent
 from agent.config import Settings
 from agent.device import installation_id
 from agent.drivers.base import Drivers
-from agent.drivers.binance import facts as exchange
-from agent.drivers.binance import network
 from agent.drivers.binance.api import WebApi
 from agent.drivers.binance.driver import BinanceWeb
-from agent.drivers.binance.facts import Facts
+from agent.drivers.binance.facts import Facts, facts_of
 from agent.drivers.binance.history import KeptHistory
+from agent.drivers.binance.network import proxy_in
 from agent.drivers.binance.prices import IndexPrices
 from agent.drivers.binance.session import SessionKeeper
 from agent.drivers.paper import PaperExchange, Simulation
@@ -96,17 +95,6 @@ class _Kept:
         """Blocking. Raises VaultUnavailable."""
         with self._one_at_a_time:
             return first_kept(self._vault, self._accounts.keys(self._owner), kind)
-
-
-def facts_of(config: Settings) -> Facts:
-    """What is believed about the exchange here. Raises FactsBroken."""
-    file = config.data_dir / exchange.FILE_NAME
-    return exchange.load(file, config.binance_url, config.binance_accounts_url, config.price_url)
-
-
-def proxy_in(config: Settings) -> network.Proxy | None:
-    """The one proxy of driver, price stream and browser."""
-    return network.proxy_of(config.proxy.get_secret_value()) if config.proxy is not None else None
 
 
 def _live(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from agent.config import Settings
 from agent.model.account import is_loopback
 
 FILE_NAME: Final = "binance-web.json"
@@ -160,6 +161,12 @@ def load(file: Path | None, web: str | None = None, accounts: str | None = None,
     facts = Facts() if file is None or not file.exists() else _overlaid(file)
     named = {"web": web, "accounts": accounts, "stream": stream}
     return checked(msgspec.structs.replace(facts, urls=_urls(facts.urls, named)))
+
+
+def facts_of(config: Settings) -> Facts:
+    """The facts with what this computer's file and settings replace. Raises FactsBroken."""
+    file = config.data_dir / FILE_NAME
+    return load(file, config.binance_url, config.binance_accounts_url, config.price_url)
 
 
 def checked(facts: Facts) -> Facts:

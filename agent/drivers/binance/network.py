@@ -14,6 +14,7 @@ from aiohttp_socks import ProxyConnector, ProxyType
 from aiohttp_socks import ProxyError as SocksError
 from yarl import URL
 
+from agent.config import Settings
 from agent.drivers.binance.answers import Raw
 from agent.drivers.binance.facts import Timing
 
@@ -68,6 +69,11 @@ def proxy_of(setting: str | None) -> Proxy | None:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     url = urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else str(host), "", "", ""))
     return Proxy(url, unquote(parts.username) if parts.username else None, unquote(parts.password or "") or None)
+
+
+def proxy_in(config: Settings) -> Proxy | None:
+    """The one proxy of driver, price stream and browser."""
+    return proxy_of(config.proxy.get_secret_value()) if config.proxy is not None else None
 
 
 def open_client(timing: Timing, proxy: Proxy | None = None) -> aiohttp.ClientSession:
