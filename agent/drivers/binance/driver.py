@@ -61,6 +61,7 @@ class BinanceWeb:
         self._history = read_history
         self._world = world
         self._warming: asyncio.Task[None] | None = None
+        self._one_question = asyncio.Lock()  # many open positions must not be a burst of requests
 
     async def start(self) -> None:
         """Check the session and open a connection; from then on keep both so."""
@@ -98,7 +99,7 @@ class BinanceWeb:
     async def settle(self, entry: Entry) -> Settlement | None:
         """Wait for the end, then say what a list says, else what the index says; an estimate waits for a list."""
         end_ms = _end_ms(entry)
-        if end_ms is None:
+        if end_ms is None or self._world.read().wall_ms - end_ms > self._facts.timing.listed_s * 1000:
             return None
         await sleep_while(self._world, lambda: end_ms - self._world.read().wall_ms)
         estimated = await self._estimated(entry, end_ms) if entry.source is None else None
@@ -171,7 +172,8 @@ class BinanceWeb:
             "startTime": str(round(min(times) - timing.match_before_s * 1000)),
             "endTime": str(round(max(times) + (length_s + timing.match_after_s) * 1000)),
         }
-        return [*await self._pages(session, paths.ongoing, {}), *await self._pages(session, paths.closed, span)]
+        async with self._one_question:
+            return [*await self._pages(session, paths.ongoing, {}), *await self._pages(session, paths.closed, span)]
 
     async def _pages(self, session: WebSession, path: str, query: dict[str, str]) -> list[Position]:
         found: list[Position] = []

@@ -109,7 +109,10 @@ class Income(_Facts, frozen=True):
 
 
 class Timing(_Facts, frozen=True):
-    """In seconds, sizes in bytes. `match_*`: how far a listed time may lie from ours, before and after."""
+    """In seconds, sizes in bytes. `match_*`: how far a listed time may lie from ours, before and after.
+
+    `listed_s`: how long after its end a position is still asked about.
+    """
 
     connect_s: float = 5.0
     answer_s: float = 15.0
@@ -119,6 +122,7 @@ class Timing(_Facts, frozen=True):
     answer_bytes: int = 262_144
     match_before_s: float = 3.0
     match_after_s: float = 20.0
+    listed_s: float = 259_200.0
     list_pages: int = 3
     list_rows: int = 50
     price_age_s: float = 3.0

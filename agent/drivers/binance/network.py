@@ -112,6 +112,8 @@ def kind_of(error: BaseException) -> str:
     """What broke, in a word or two that hold nothing of the request."""
     if isinstance(error, TimeoutError):
         return "timeout"
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+        return "the connection was cut"
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     reason = cause.strerror if isinstance(cause, OSError) and cause.strerror and cause.errno else None
     return f"{type(error).__name__} ({reason})" if reason else type(error).__name__

@@ -101,6 +101,11 @@ async def test_an_end_that_nobody_saw_is_not_estimated(desk: Desk, monkeypatch: 
     assert await desk.driver.settle(standing(-60_000)) is None
 
 
+async def test_after_three_days_nobody_is_asked_any_more(desk: Desk, exchange: Exchange) -> None:
+    assert await desk.driver.settle(standing(-3 * 86_400_000 - 1_000)) is None
+    assert exchange.witness.of(desk.facts.paths.closed) == []
+
+
 async def test_a_cancelled_wait_may_be_asked_again(watching: Desk) -> None:
     one = standing(500)
     waiting = asyncio.create_task(watching.driver.settle(one))
