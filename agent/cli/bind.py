@@ -20,13 +20,13 @@ from agent.cli.options import OUT_OF_REACH, REFUSED, USAGE, AsJson, DataDir, Ser
 from agent.config import Settings
 from agent.drivers.binance.answers import Kind
 from agent.drivers.binance.api import Check, WebApi, WebSession
-from agent.drivers.binance.facts import FactsBroken
+from agent.drivers.binance.facts import FactsBroken, facts_of
 from agent.drivers.binance.history import History, HistoryKey
 from agent.drivers.binance.login.client import Login, Outcome
-from agent.drivers.binance.login.jobs import facts_of, job_for, proxy_in
+from agent.drivers.binance.login.jobs import job_for
 from agent.drivers.binance.login.messages import Job
 from agent.drivers.binance.login.terminal import is_installed, show
-from agent.drivers.binance.network import Unreachable
+from agent.drivers.binance.network import Unreachable, proxy_in
 from agent.language import _
 from agent.model.account import Owner
 from agent.model.reasons import Reason

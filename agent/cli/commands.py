@@ -21,7 +21,7 @@ from agent.language import _
 from agent.link.api import Credentials
 from agent.model.account import normal_server
 from agent.trading.journal import JournalBroken
-from agent.vault import VaultUnavailable, open_vault
+from agent.vault import Vault, VaultUnavailable, open_vault
 
 app = typer.Typer(
     help=_("Receives orders from a hub and places them on your own account."),
@@ -111,10 +111,21 @@ app.command("bind", help=_("Bind your session at the exchange: by QR code, or fr
 
 
 def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:
+    vault = vault_of(config)
+    if config.driver != "paper":
+        _unlock(vault)
     try:
-        return headless.run(build(config, credentials, vault=vault_of(config)), wait_for_hub=wait_for_hub)
+        return headless.run(build(config, credentials, vault=vault), wait_for_hub=wait_for_hub)
     except (JournalBroken, OSError, ValueError) as error:
         fail(str(error), REFUSED)
+
+
+def _unlock(vault: Vault) -> None:
+    """While nothing else uses the terminal. Without it the agent runs, and rejects orders with that reason."""
+    try:
+        vault.unlock()
+    except VaultUnavailable as error:
+        typer.echo(f"agent: {error}", err=True)
 
 
 def _password(config: Settings, user: str, from_stdin: bool, save: bool) -> str:

@@ -6,21 +6,9 @@ The invariant: whatever is believed about the exchange's pages comes from the fa
 from pathlib import Path
 
 from agent.config import Settings
-from agent.drivers.binance import facts as exchange
-from agent.drivers.binance.facts import Facts
+from agent.drivers.binance.facts import Facts, facts_of
 from agent.drivers.binance.login.messages import Job, Page
-from agent.drivers.binance.network import Proxy, proxy_of
-
-
-def facts_of(config: Settings) -> Facts:
-    """What is believed about the exchange here. Raises FactsBroken."""
-    file = config.data_dir / exchange.FILE_NAME
-    return exchange.load(file, config.binance_url, config.binance_accounts_url, config.price_url)
-
-
-def proxy_in(config: Settings) -> Proxy | None:
-    """The one proxy of driver, price stream and browser."""
-    return proxy_of(config.proxy.get_secret_value()) if config.proxy is not None else None
+from agent.drivers.binance.network import proxy_in
 
 
 def job_for(config: Settings, profile: Path, *, is_headed: bool, is_reset: bool, timeout_s: float) -> Job:
