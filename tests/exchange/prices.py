@@ -52,7 +52,8 @@ class Prices:
                 await socket.send_json({"stream": name, "data": line} if is_wrapped else line)
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self.every_s)
+                async with asyncio.timeout(self.every_s):
+                    await self._changed.wait()
 
     def _line(self, symbol: str) -> dict[str, Any]:
         price = str(self.of(symbol))

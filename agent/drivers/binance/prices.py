@@ -75,7 +75,8 @@ class IndexPrices:
         while (not ticks or ticks[-1].at_ms < at_ms) and (left := until_ms - self._world.read().wall_ms) > 0:
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(left / 1000, 1.0))
+                async with asyncio.timeout(min(left / 1000, 1.0)):
+                    await self._news.wait()
         return self._seen_at(list(ticks), at_ms)
 
     def note(self, line: bytes | str) -> None:

@@ -61,7 +61,8 @@ class SessionKeeper:
         if self._rounds is None:
             self._rounds = asyncio.create_task(self._go_round(), name="session checks")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._checked.wait(), self._facts.timing.connect_s)
+                async with asyncio.timeout(self._facts.timing.connect_s):  # wait_for may lose a cancel on 3.11
+                    await self._checked.wait()
 
     async def at_hand(self) -> WebSession | None:
         """The session; read first where nothing has been read yet."""

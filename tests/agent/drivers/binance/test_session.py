@@ -1,5 +1,6 @@
 """The session while the agent runs: checked, told about when it changes, and used for no order once it is over."""
 
+import asyncio
 import time
 
 import msgspec
@@ -76,6 +77,16 @@ async def test_every_few_minutes_it_is_checked(open_desk: Open, exchange: Exchan
     exchange.account.end_sessions()
     await eventually(lambda: desk.driver.refuses() == OVER, "the end was noticed without an order", 5)
     assert exchange.witness.orders == []
+
+
+async def test_a_start_that_is_cancelled_as_its_check_ends_is_cancelled(open_desk: Open) -> None:
+    desk = open_desk()
+    starting = asyncio.create_task(desk.sessions.start())
+    await asyncio.sleep(0)
+    desk.sessions._checked.set()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
 
 
 async def test_the_region_is_not_the_session(desk: Desk, exchange: Exchange) -> None:
