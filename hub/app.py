@@ -28,11 +28,13 @@ from hub.orders.claiming import Claiming
 from hub.orders.dispatch import Dispatch
 from hub.orders.family import Family
 from hub.orders.fanout import FanOut
+from hub.orders.greeting import Greeting
 from hub.orders.ledger import Ledger
 from hub.orders.listening import Listener
 from hub.orders.live import LiveOrders
 from hub.orders.loading import Loading
 from hub.orders.polling import Polling
+from hub.orders.reports import Reports
 from hub.orders.sweeping import Sweeping
 from hub.runtime import memory, metrics
 from hub.runtime.background import Background
@@ -82,6 +84,7 @@ class Hub:
             family=self.family,
             claiming=self.claiming,
             loading=self.loading,
+            greeting=self.greeting,
             sweeping=self.sweeping,
             ledger=self.ledger,
             live=self.live,
@@ -147,19 +150,29 @@ class Hub:
             ledger=self.ledger,
             mode=settings.effective_claims,
         )
+        self.reports = Reports(
+            store=self.store, claims=self.claims, live=self.live, ledger=self.ledger, background=self.background
+        )
+        self.greeting = Greeting(
+            store=self.store,
+            live=self.live,
+            registry=self.registry,
+            arrivals=self.arrivals,
+            background=self.background,
+            heartbeat_s=settings.heartbeat_s,
+        )
         self.dispatch = Dispatch(
             store=self.store,
-            claims=self.claims,
             fan_out=self.fan_out,
             bus=self.bus,
             cache=OrderCache(self.redis),
             registry=self.registry,
             live=self.live,
             ledger=self.ledger,
-            arrivals=self.arrivals,
+            greeting=self.greeting,
+            reports=self.reports,
             announcements=self.announcements,
             background=self.background,
-            heartbeat_s=settings.heartbeat_s,
         )
         self.loading = Loading(
             store=self.store, live=self.live, track=self.dispatch.track, cancel=self.dispatch.on_cancelled
@@ -245,7 +258,7 @@ def routes(hub: Hub) -> list[BaseRoute]:
         claiming=hub.claiming,
         live=hub.live,
         ledger=hub.ledger,
-        dispatch=hub.dispatch,
+        reports=hub.reports,
     )
     administration = Administration(store=hub.store, auth=hub.auth, changes=hub.changes)
     auth = AuthRoutes(auth=hub.auth, guard=guard, changes=hub.changes, times=times)

@@ -13,6 +13,7 @@ from hub.cluster.bus import Bus
 from hub.cluster.peers import Peers
 from hub.orders.claiming import Claiming
 from hub.orders.family import Family
+from hub.orders.greeting import Greeting
 from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrders
 from hub.orders.loading import Loading
@@ -47,6 +48,7 @@ class Upkeep:
         family: Family,
         claiming: Claiming,
         loading: Loading,
+        greeting: Greeting,
         sweeping: Sweeping,
         ledger: Ledger,
         live: LiveOrders,
@@ -68,6 +70,7 @@ class Upkeep:
         self.first = (
             Duty("family beat", PROBE_S, proves("database", family.beat)),
             Duty("claims", TICK_S, proves("claims", claiming.restore)),
+            Duty("hub id", TICK_S, greeting.learn_hub_id),
             Duty("orders", TICK_S, proves("orders", loading.load)),
             Duty("account changes", TICK_S, proves("accounts", changes.poll)),
             Duty("presence", TICK_S, proves("Redis", self._presence)),

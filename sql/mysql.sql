@@ -126,5 +126,17 @@ CREATE TABLE contradictions (
 
 CREATE INDEX ix_contradictions_user_id ON contradictions (user_id);
 
+CREATE TABLE journals (
+    journal VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    user_id BIGINT NOT NULL, 
+    start VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, 
+    is_copy SMALLINT NOT NULL, 
+    seen_at DATETIME(6) NOT NULL, 
+    CONSTRAINT pk_journals PRIMARY KEY (journal), 
+    CONSTRAINT fk_journals_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4;
+
+CREATE INDEX ix_journals_user_id ON journals (user_id);
+
 UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';
 

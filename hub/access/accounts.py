@@ -22,6 +22,8 @@ class Accounts:
         self._store = store
         self._asked: dict[int, asyncio.Future[Account | None]] = {}
         self._fetching: asyncio.Task[None] | None = None
+        self.newest_order_id = 0
+        """As of the last account that was read; so an agent that connects is never told of fewer orders than it has."""
 
     async def get(self, user_id: int) -> Account | None:
         """The account as it stands now. Raises Unavailable."""
@@ -39,6 +41,14 @@ class Accounts:
             found |= await self._store.users.get_many(user_ids[start : start + AT_ONCE])
         return found
 
+    async def _fetch(self, user_ids: list[int]) -> dict[int, Account]:
+        found: dict[int, Account] = {}
+        for start in range(0, len(user_ids), AT_ONCE):
+            accounts, newest = await self._store.users.get_many_now(user_ids[start : start + AT_ONCE])
+            found |= accounts
+            self.newest_order_id = max(self.newest_order_id, newest)
+        return found
+
     async def _fetch_all(self) -> None:
         is_crowd = False
         while self._asked:
@@ -47,7 +57,7 @@ class Accounts:
             is_crowd = len(self._asked) >= CROWD
             asked, self._asked = self._asked, {}
             try:
-                found = await self.get_many(list(asked))
+                found = await self._fetch(list(asked))
             except Exception as error:  # noqa: BLE001 - whatever it is, each of those who asked gets it raised
                 for answer in asked.values():
                     answer.set_exception(error)

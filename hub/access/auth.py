@@ -141,6 +141,11 @@ class Auth:
             await self._store.users.note_expired([account.id], at_ms)
         return Principal(account.role if account else "trader", account, token), close
 
+    @property
+    def newest_order_id(self) -> int:
+        """The newest order that the database had when an account was last read; 0 for none."""
+        return self._accounts.newest_order_id
+
     async def logout(self, principal: Principal) -> None:
         """Ends the session of this token, and no newer one."""
         if principal.token is not None:

@@ -33,8 +33,10 @@ def draw(order: OrderDetail) -> RenderableType:
         grid.add_row(name, bar(count, funnel.targeted, PLAIN), str(count), Text(reasons(gap), style="yellow"))
     for name, count, style in outcomes(funnel):
         if count:
-            grid.add_row("  " + name, bar(count, funnel.targeted, style), str(count), "")
-    return Group(Text(headline(order), style="bold"), grid)
+            ends = positions(funnel) if style == GOOD else ""
+            grid.add_row("  " + name, bar(count, funnel.targeted, style), str(count), Text(ends, style="dim"))
+    said = [Text(warning, style="bold red") for warning in warnings(order)]
+    return Group(Text(headline(order), style="bold"), grid, *said)
 
 
 def headline(order: OrderDetail) -> str:
@@ -89,6 +91,25 @@ def outcomes(funnel: Funnel) -> Iterable[tuple[str, int, str]]:
     yield _("expired"), ends.expired, "yellow"
     yield _("unknown"), ends.unknown, "magenta"
     yield _("open"), ends.open, "dim"
+
+
+def positions(funnel: Funnel) -> str:
+    """`2 won, 1 not settled`; empty where nothing was placed."""
+    ends = funnel.positions
+    counts = {_("won"): ends.won, _("lost"): ends.lost, _("tie"): ends.tie, _("not settled"): ends.open}
+    return ", ".join(f"{count} {end}" for end, count in counts.items() if count)
+
+
+def warnings(order: OrderDetail) -> list[str]:
+    """What an admin has to look into: orders that may have been submitted twice."""
+    return [
+        clean(
+            _("{user} may have placed it twice: a second device ({device}) reports {outcome}.").format(
+                user=row.username, device=row.device_id, outcome=row.outcome
+            )
+        )
+        for row in order.contradictions
+    ]
 
 
 def reasons(gap: Reasons) -> str:

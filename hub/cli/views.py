@@ -41,6 +41,23 @@ class Outcomes(msgspec.Struct, frozen=True):
     open: int = 0
 
 
+class Positions(msgspec.Struct, frozen=True):
+    """How the positions of what the exchange took have ended; `open` is not known yet."""
+
+    won: int = 0
+    lost: int = 0
+    tie: int = 0
+    open: int = 0
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """A result of a device that does not have the order: it may have been submitted twice."""
+
+    username: str
+    device_id: str
+    outcome: str
+
+
 class Funnel(msgspec.Struct, frozen=True):
     """How far an order has come. Each step and its gap sum to the step before."""
 
@@ -52,6 +69,7 @@ class Funnel(msgspec.Struct, frozen=True):
     acked: int
     not_acked: int
     outcomes: Outcomes
+    positions: Positions = msgspec.field(default_factory=Positions)
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -73,6 +91,7 @@ class OrderDetail(OrderView, frozen=True, kw_only=True):
     is_settled: bool
     funnel: Funnel
     assignments: list[Assignment] = msgspec.field(default_factory=list)
+    contradictions: list[Contradiction] = msgspec.field(default_factory=list)
 
 
 class OrderPage(msgspec.Struct, frozen=True):

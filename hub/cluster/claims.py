@@ -25,6 +25,7 @@ from hub.cluster.redis import (
     identity,
     restoring_key,
 )
+from hub.model.delivery import device_of
 
 KEPT_AFTER_WINDOW_S: Final = 3_600
 RESTORED_WITHIN_S: Final = 60
@@ -76,7 +77,7 @@ class Claims:
         """The device that has the claim. Raises Unavailable."""
         with guarded():
             value = await self._redis.get(claim_key(order_id, user_id))
-        return value.decode() if isinstance(value, bytes) else value
+        return None if value is None else device_of(value.decode() if isinstance(value, bytes) else value)
 
     async def is_complete(self) -> bool:
         """Whether this is the server that this process restored claims to, and it carries its mark. Raises

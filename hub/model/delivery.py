@@ -65,11 +65,21 @@ class GraceOver:
     """Nothing was heard for so long after the window that what was sent may or may not stand."""
 
 
-Event = Claimed | Sent | Lost | Acked | Reported | WindowOver | GraceOver
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The device says how the position ended: `won`, `lost` or `tie`, a blank, `estimated` or `confirmed`."""
+
+    device_id: str
+    settlement: str
+    at_ms: int
+
+
+Event = Claimed | Sent | Lost | Acked | Reported | Settled | WindowOver | GraceOver
 
 MOVES: Final[dict[State, dict[type[Event], State]]] = {
     State.OPEN: {Claimed: State.CLAIMED, WindowOver: State.OPEN, GraceOver: State.OPEN},
     State.CLAIMED: {
+        Settled: State.CLAIMED,
         Sent: State.SENT,
         Lost: State.CLAIMED,
         Acked: State.ACKED,
@@ -78,6 +88,7 @@ MOVES: Final[dict[State, dict[type[Event], State]]] = {
         GraceOver: State.DONE,
     },
     State.SENT: {
+        Settled: State.SENT,
         Sent: State.SENT,
         Lost: State.SENT,
         Acked: State.ACKED,
@@ -86,6 +97,7 @@ MOVES: Final[dict[State, dict[type[Event], State]]] = {
         GraceOver: State.DONE,
     },
     State.ACKED: {
+        Settled: State.ACKED,
         Sent: State.ACKED,
         Lost: State.ACKED,
         Acked: State.ACKED,
@@ -94,6 +106,7 @@ MOVES: Final[dict[State, dict[type[Event], State]]] = {
         GraceOver: State.DONE,
     },
     State.DONE: {
+        Settled: State.DONE,
         Sent: State.DONE,
         Lost: State.DONE,
         Acked: State.DONE,
@@ -131,6 +144,9 @@ class Delivery:
     message: str = ""
     data: dict[str, Any] | None = None
     is_presumed: bool = False
+    settlement: str | None = None
+    settled_ms: int | None = None
+    journal: str | None = None
 
 
 def apply(delivery: Delivery, event: Event) -> Delivery:
@@ -138,7 +154,7 @@ def apply(delivery: Delivery, event: Event) -> Delivery:
     after = MOVES[delivery.state].get(type(event))
     if after is None:
         raise IllegalMove(f"{type(event).__name__} while {delivery.state.name}")
-    if isinstance(event, Acked | Reported) and event.device_id != delivery.device_id:
+    if isinstance(event, Acked | Reported | Settled) and event.device_id != delivery.device_id:
         raise NotOwner(f"order {delivery.order_id} is claimed by another device")
     moved = replace(delivery, state=after)
     match event:
@@ -148,6 +164,8 @@ def apply(delivery: Delivery, event: Event) -> Delivery:
             return replace(moved, acked_ms=event.at_ms)
         case Reported() if may_replace(delivery.outcome, event.outcome, is_presumed=delivery.is_presumed):
             return _reported(moved, event)
+        case Settled() if not (delivery.settlement or "").endswith(CONFIRMED):
+            return replace(moved, settlement=event.settlement, settled_ms=event.at_ms)
         case WindowOver() | GraceOver() if after is State.DONE and delivery.outcome is None:
             was_sent = delivery.state is not State.CLAIMED
             if was_sent:
@@ -157,11 +175,29 @@ def apply(delivery: Delivery, event: Event) -> Delivery:
             return moved
 
 
-def handed_out(order_id: int, user_id: int, device_id: str, at_ms: int, was_sent: bool) -> Delivery:
+def handed_out(
+    order_id: int, user_id: int, device_id: str, at_ms: int, was_sent: bool, journal: str | None = None
+) -> Delivery:
     """What `apply` makes of an OPEN delivery that is Claimed, then Sent or Lost: in one step, for thousands at once."""
-    return Delivery(order_id, user_id, State.SENT if was_sent else State.CLAIMED, device_id, at_ms)
+    state = State.SENT if was_sent else State.CLAIMED
+    return Delivery(order_id, user_id, state, device_id, at_ms, journal=journal)
 
 
+def holder_of(device_id: str, journal: str | None) -> str:
+    """What a claim is made for: the device, and the journal that the order goes to where the agent names one. A device
+    whose journal was lost or replaced is not given again what it may have submitted."""
+    return f"{device_id}/{journal}" if journal else device_id
+
+
+def device_of(holder: str) -> str:
+    """The device of a claim's holder."""
+    return holder.partition("/")[0]
+
+
+CONFIRMED: Final = "confirmed"
+"""How a settlement ends that is final; an estimate gives way to any."""
+PLACED: Final[frozenset[Outcome]] = frozenset({"success", "failed", "unknown"})
+"""Outcomes of an order that was submitted, or may have been."""
 FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed"})
 """What may replace an `unknown` that the agent itself reported: it was found out what became of it."""
 

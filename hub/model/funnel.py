@@ -5,6 +5,7 @@ claimed + not claimed = targeted; sent + not sent = claimed; acked + not acked =
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -22,7 +23,7 @@ class NotClaimed(msgspec.Struct, frozen=True):
 
 
 class Funnel(msgspec.Struct, frozen=True):
-    """How many users an order reached, step by step."""
+    """How many users an order reached, step by step; `positions` of the outcome success."""
 
     targeted: int
     claimed: int
@@ -32,6 +33,11 @@ class Funnel(msgspec.Struct, frozen=True):
     acked: int
     not_acked: int
     outcomes: dict[str, int]
+    positions: dict[str, int]
+
+
+ENDS: Final = ("won", "lost", "tie")
+"""How a position ends."""
 
 
 def funnel(rows: Sequence[AssignmentRow], absent: Iterable[Absent], is_open: bool) -> Funnel:
@@ -51,7 +57,14 @@ def funnel(rows: Sequence[AssignmentRow], absent: Iterable[Absent], is_open: boo
         acked=acked,
         not_acked=sent - acked,
         outcomes={outcome: outcomes[outcome] for outcome in (*OUTCOMES, "open")},
+        positions=_positions(rows),
     )
+
+
+def _positions(rows: Sequence[AssignmentRow]) -> dict[str, int]:
+    """How the positions of orders that the exchange took have ended; `open` where no agent has said."""
+    ends = Counter((row.settlement or "open").partition(" ")[0] for row in rows if row.outcome == "success")
+    return {end: ends[end] for end in (*ENDS, "open")}
 
 
 def is_settled(counts: Funnel, is_open: bool) -> bool:

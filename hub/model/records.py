@@ -81,3 +81,26 @@ class AssignmentRow(msgspec.Struct, frozen=True):
     outcome: Outcome | None
     message: str
     was_sent: bool
+    settlement: str | None = None
+    settled_ms: int | None = None
+
+
+class KnownOutcome(msgspec.Struct, frozen=True):
+    """What the hub has of one order of one user. `is_presumed`: the hub ended it itself; `was_given_out`: sent or
+    acked."""
+
+    order_id: int
+    outcome: Outcome | None
+    is_presumed: bool
+    was_given_out: bool
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """A result of a device that does not own the order. Times in epoch milliseconds."""
+
+    user_id: int
+    username: str
+    device_id: str
+    outcome: Outcome
+    executed_ms: int
+    reported_ms: int

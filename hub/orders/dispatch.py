@@ -1,8 +1,8 @@
 """THE STORY: the life of an order at the hub, from top to bottom.
 
 publish: validated draft -> committed -> doorbell. fan_out: claim, hand out, record behind (how: `hub.orders.fanout`).
-receive: what agents say of it. catch_up: whoever comes later, within the window. cancel: what is not submitted
-yet will not be. The decisions stand in `hub.model.delivery` and `claim.lua`.
+receive: what agents say of it (how: `hub.orders.reports`). catch_up: whoever comes later, within the window. cancel:
+what is not submitted yet will not be. The decisions stand in `hub.model.delivery` and `claim.lua`.
 """
 
 import asyncio
@@ -17,33 +17,29 @@ import structlog
 from hub.clock import now_ms
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import Bus, OrderCancelled, OrderPublished
-from hub.cluster.claims import Claims
 from hub.cluster.order_cache import Cancelled, OrderCache
 from hub.errors import InDoubt, Unavailable
-from hub.model.delivery import LONGEST_LIFE_MS, Reported
 from hub.model.records import CANCELLED, Draft, OrderRow
 from hub.orders.fanout import FanOut
-from hub.orders.ledger import Ledger, Verdict
+from hub.orders.greeting import Greeting
+from hub.orders.ledger import Ledger
 from hub.orders.live import CANCELLED_BY_ADMIN, LiveOrder, LiveOrders
+from hub.orders.reports import Reports
 from hub.runtime import metrics
 from hub.runtime.background import Background
-from hub.sessions.arrivals import Arrivals
 from hub.sessions.registry import CHUNK, ClaimBatch, Registry, Session
 from hub.store import Store
-from protocol import closes
 from protocol.closes import Close
 from protocol.messages import (
     Ack,
     Cancel,
-    Error,
     Halted,
     Hello,
-    Recorded,
     Result,
+    Settled,
     Time,
     TimeReply,
     ToHub,
-    Welcome,
 )
 
 FRESH_MS: Final = 300
@@ -52,12 +48,6 @@ SETTLE_DOUBT_S: Final = 5.0
 """How long a publisher waits for the database to say whether a broken COMMIT stands."""
 OWN_KEY: Final = "hub-"
 _RETRY_S: Final = 0.2
-
-_ERRORS: Final[dict[Verdict, Error]] = {
-    "not_owner": Error("NOT_YOURS", "the order is not this device's"),
-    "no_such_order": Error("UNKNOWN_ORDER", "there is no such order"),
-}
-"""Without an order id in answer to an ack, which may name an order that is only not live here any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,30 +59,28 @@ class Dispatch:
         self,
         *,
         store: Store,
-        claims: Claims,
         fan_out: FanOut,
         bus: Bus,
         cache: OrderCache,
         registry: Registry,
         live: LiveOrders,
         ledger: Ledger,
-        arrivals: Arrivals,
+        greeting: Greeting,
+        reports: Reports,
         announcements: Announcements,
         background: Background,
-        heartbeat_s: int,
     ) -> None:
         self._store = store
-        self._claims = claims
         self._fan_out = fan_out
         self._bus = bus
         self._cache = cache
         self._registry = registry
         self._live = live
         self._ledger = ledger
-        self._arrivals = arrivals
+        self._greeting = greeting
+        self._reports = reports
         self._announcements = announcements
         self._background = background
-        self._heartbeat_s = heartbeat_s
 
     # publish
 
@@ -199,62 +187,16 @@ class Dispatch:
             case Time(t0_ms=t0_ms):
                 session.say(TimeReply(t0_ms, at_ms, now_ms()))
             case Ack():
-                self._receive_ack(session, message, at_ms)
+                self._reports.take_ack(session, message, at_ms)
             case Result():
-                self._receive_result(session, message, at_ms)
+                self._reports.take_result(session, message, at_ms)
+            case Settled():
+                self._reports.take_settled(session, message, at_ms)
             case Halted(epoch=epoch):
                 log.info("agent halted", user_id=session.user_id, epoch=epoch)
             case Hello():
                 # The conversation's table lets no second hello through.
                 raise AssertionError("hello is for join()")
-
-    def _receive_ack(self, session: Session, ack: Ack, at_ms: int) -> None:
-        live = self._live.get(ack.order_id)
-        if live is None:
-            session.say(_ERRORS["no_such_order"])
-        elif live.is_with(session):
-            metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
-            sent_ms = live.sent.get(session)
-            if sent_ms is not None:
-                session.latency_ms = at_ms - sent_ms
-                metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
-            live.acked.add(session.user_id)
-            self._ledger.acked(ack.order_id, session.user_id, session.device_id, _plausible(ack.received_ms, at_ms))
-        else:
-            session.say(_ERRORS["not_owner"])
-
-    def _receive_result(self, session: Session, result: Result, at_ms: int) -> None:
-        live = self._live.get(result.order_id)
-        event = Reported(
-            session.device_id, result.outcome, _plausible(result.executed_ms, at_ms), result.message, result.data
-        )
-        if live is not None and live.is_with(session):
-            self._report(session, result.order_id, event)
-        else:
-            self._background.spawn(self._check_then_report(session, result.order_id, event), "report")
-
-    async def _check_then_report(self, session: Session, order_id: int, event: Reported) -> None:
-        """A result of an earlier connection: taken if the claim or the row is this device's."""
-        try:
-            owner = await self.owner(order_id, session.user_id)
-            if owner == session.device_id:
-                self._report(session, order_id, event)
-            else:
-                known = await self._store.orders.get(order_id)
-                session.say(_about(order_id, _ERRORS["not_owner" if known else "no_such_order"]))
-        except Unavailable as error:
-            said = f"{error.what} is out of reach: the result is not recorded yet"
-            session.say(Error("UNAVAILABLE", said, order_id))
-
-    def _report(self, session: Session, order_id: int, event: Reported) -> None:
-        def answer(verdict: Verdict) -> None:
-            session.say(Recorded(order_id) if verdict == "recorded" else _about(order_id, _ERRORS[verdict]))
-
-        self._ledger.reported(order_id, session.user_id, event, answer)
-
-    async def owner(self, order_id: int, user_id: int) -> str | None:
-        """The device that this order of this user belongs to: the row's word, else the claim's."""
-        return await self._store.assignments.owner(order_id, user_id) or await self._claims.owner(order_id, user_id)
 
     # who comes and goes
 
@@ -264,27 +206,7 @@ class Dispatch:
 
     def join(self, session: Session, hello: Hello) -> None:
         """A connection has said hello: it takes the place of the user's older one, and catches up."""
-        session.introduce(hello)
-        replaced = self._registry.join(session)
-        if replaced is not None:
-            replaced.close(closes.SESSION_REPLACED)
-        session.say(self._welcome(session))
-        for order_id in session.have:
-            live = self._live.get(order_id)
-            if live is not None and live.cancelled is not None:
-                session.say(Cancel(order_id, live.cancelled))
-        self._arrivals.add(session)
-
-    def _welcome(self, session: Session) -> Welcome:
-        return Welcome(
-            session_id=session.token_id,
-            user_id=session.user_id,
-            username=session.username,
-            hub_time_ms=now_ms(),
-            heartbeat_s=self._heartbeat_s,
-            token_expire_ms=session.token_expire_ms,
-            account_expire_ms=session.account_expire_ms,
-        )
+        self._greeting.join(session, hello)
 
     def end(self, session: Session, close: Close, reason: str = "") -> None:
         """The hub ends a connection."""
@@ -327,13 +249,3 @@ class Dispatch:
         for session in self._registry:
             if (live is not None and session in live.sent) or order_id in session.have:
                 session.say(Cancel(order_id, reason))
-
-
-def _plausible(at_ms: int, now: int) -> int:
-    """An agent's time, within what an order's life allows: a wrong clock must not reach the record."""
-    return min(max(at_ms, now - LONGEST_LIFE_MS), now)
-
-
-def _about(order_id: int, error: Error) -> Error:
-    """The error as the answer to this order's result."""
-    return msgspec.structs.replace(error, order_id=order_id)

@@ -118,7 +118,9 @@ class FanOut:
         _count_claims(flags)
         wanted = await self._wanted(live, batch, flags)
         if self._is_strict and wanted.sessions:
-            wanted = await self._commit_first(live, wanted)
+            committed = await self._commit_first(live, wanted)
+            # The commit took a moment: a delivery beside this one may have sent it over the same connection.
+            wanted = ClaimBatch([session for session in committed.sessions if session not in live.sent])
         if not wanted.sessions:
             return
         at_ms = now_ms()
@@ -156,7 +158,10 @@ class FanOut:
     async def _commit_first(self, live: LiveOrder, wanted: ClaimBatch) -> ClaimBatch:
         """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
         at_ms = now_ms()
-        rows = [handed_out(live.order.id, who.user_id, who.device_id, at_ms, was_sent=False) for who in wanted.sessions]
+        rows = [
+            handed_out(live.order.id, who.user_id, who.device_id, at_ms, was_sent=False, journal=who.journal)
+            for who in wanted.sessions
+        ]
         is_waiting = False
         while live.may_go_out(now_ms()):
             try:

@@ -16,7 +16,7 @@ import structlog
 
 from hub.clock import now_ms
 from hub.errors import Rejected, Unavailable
-from hub.model.delivery import Acked, Delivery, Lost, Reported, Sent, State, apply, handed_out
+from hub.model.delivery import Acked, Delivery, Lost, Reported, Sent, Settled, State, apply, handed_out
 from hub.runtime import metrics
 from hub.store import Store
 from hub.store.assignments import Written
@@ -41,6 +41,7 @@ class Holder(Protocol):
 
     user_id: int
     device_id: str
+    journal: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class ChunkSent:
 class _Fact:
     order_id: int
     user_id: int
-    event: Acked | Reported
+    event: Acked | Reported | Settled
     answer: Answer | None
 
 
@@ -125,6 +126,10 @@ class Ledger:
     def reported(self, order_id: int, user_id: int, event: Reported, answer: Answer) -> None:
         """`answer` is called once: after the commit, or when the fact cannot be taken."""
         self._put(_Fact(order_id, user_id, event, answer), 1)
+
+    def settled(self, order_id: int, user_id: int, device_id: str, settlement: str, at_ms: int) -> None:
+        """How the position ended."""
+        self._put(_Fact(order_id, user_id, Settled(device_id, settlement, at_ms), None), 1)
 
     async def report(self, order_id: int, user_id: int, event: Reported) -> Verdict:
         """The same, awaited. Raises Unavailable when the database is away: it will be written all the same."""
@@ -221,7 +226,7 @@ class Ledger:
             was_sent = holder.user_id not in chunk.unsent
             known = deliveries.get(key)
             if known is None:
-                deliveries[key] = handed_out(*key, chunk.at_ms, was_sent)
+                deliveries[key] = handed_out(*key, chunk.at_ms, was_sent, holder.journal)
             else:
                 deliveries[key] = apply(known, Sent() if was_sent else Lost())
 

@@ -4,6 +4,8 @@ The invariant: a pull uses the very claim that push uses, and its row is committ
 order is answered, so a user who polls and is pushed to still gets each order once.
 """
 
+from dataclasses import replace
+
 from hub.access.auth import Principal
 from hub.clock import now_ms
 from hub.cluster.claims import NEW, OURS
@@ -12,9 +14,9 @@ from hub.model.delivery import Delivery, Reported, State, takes_reports
 from hub.model.standing import refusal
 from hub.model.tokens import Token
 from hub.orders.claiming import Claiming
-from hub.orders.dispatch import Dispatch
 from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrder, LiveOrders
+from hub.orders.reports import Reports, is_meant_for
 from hub.runtime import metrics
 from hub.store import Store
 from protocol.closes import Close
@@ -31,13 +33,13 @@ class Polling:
         claiming: Claiming,
         live: LiveOrders,
         ledger: Ledger,
-        dispatch: Dispatch,
+        reports: Reports,
     ) -> None:
         self._store = store
         self._claiming = claiming
         self._live = live
         self._ledger = ledger
-        self._dispatch = dispatch
+        self._reports = reports
 
     async def pull(self, token: Token) -> Order | None:
         """The oldest order in window that this user has not got, now theirs; None when there is none."""
@@ -50,7 +52,7 @@ class Polling:
 
     async def mark_assigned(self, token: Token, order_id: int) -> None:
         """For clients that say so after a pull; without one it takes the order. Refuses another device's."""
-        owner = await self._dispatch.owner(order_id, token.user_id)
+        owner = await self._reports.owner(order_id, token.user_id)
         if owner == polling_device(token):
             return
         if owner is not None:
@@ -84,14 +86,18 @@ class Polling:
         at_ms = now_ms()
         if close is not None and (row is None or not takes_reports(row.order.expires_ms, at_ms)):
             raise refusal(close)
-        owner = await self._dispatch.owner(order_id, token.user_id) if row else None
-        if row is None or owner is None:
+        if row is None:
             raise Refusal("not_found", f"order_id: this user was not given order {order_id}")
-        if token.device_id and owner not in (token.device_id, polling_device(token)):
-            raise Refusal("conflict", "order_id: another device of this user has the order")
+        owner = await self._reports.owner(order_id, token.user_id)
+        if owner is None and not is_meant_for(row, token.user_id):
+            raise Refusal("not_found", f"order_id: this user was not given order {order_id}")
+        own = token.device_id or polling_device(token)
         at = at_ms if executed_ms is None else min(max(executed_ms, row.order.created_ms), at_ms)
-        verdict = await self._ledger.report(order_id, token.user_id, Reported(owner, outcome, at, message, data))
-        if verdict != "recorded":
+        # Neither row nor claim, of an order that was meant for this user: the report is the only fact there is.
+        event = Reported(owner or own, outcome, at, message, data)
+        is_others = owner is not None and token.device_id and owner not in (own, polling_device(token))
+        if is_others or await self._ledger.report(order_id, token.user_id, event) != "recorded":
+            await self._reports.keep_evidence(order_id, token.user_id, replace(event, device_id=own))
             raise Refusal("conflict", "order_id: another device of this user has the order")
 
     async def _take(self, live: LiveOrder, token: Token) -> bool:

@@ -48,6 +48,10 @@ SENT: Final = _counter("bn_hub_deliveries_sent_total", "Orders handed to a conne
 UNSENT: Final = _counter("bn_hub_deliveries_unsent_total", "Claims whose connection did not take the order.")
 ACKS: Final = _counter("bn_hub_acks_total", "Orders that an agent said it has on disk.")
 OUTCOMES: Final = _counter("bn_hub_outcomes_total", "Deliveries that ended, by outcome.", "outcome")
+CONTRADICTIONS: Final = _counter(
+    "bn_hub_contradictions_total", "Results of a second device: an order may have been submitted twice."
+)
+COPIES: Final = _counter("bn_hub_journal_copies_total", "Agents whose journal is a copy, or came back from a backup.")
 PULLS: Final = _counter("bn_hub_pulls_total", "Pulls of polling clients, by whether there was an order.", "result")
 LOGINS: Final = _counter("bn_hub_logins_total", "Logins, by result.", "result")
 PUBLISH_TO_SENT: Final = _histogram(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hub.cluster.bus import EventId
+from hub.model.delivery import holder_of
 from hub.runtime import metrics
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, Outbox, frame_of
 from protocol.closes import Close
@@ -35,7 +36,9 @@ class Session:
         "driver",
         "have",
         "heard_ms",
+        "journal",
         "latency_ms",
+        "newest_order_id",
         "outbox",
         "since_ms",
         "token_expire_ms",
@@ -57,6 +60,7 @@ class Session:
         outbox: Outbox,
         conversation: Conversation[ToHub],
         now_ms: int,
+        newest_order_id: int | None = None,
     ) -> None:
         self.user_id = user_id
         self.username = username
@@ -68,6 +72,8 @@ class Session:
         self.conversation = conversation
         self.since_ms = now_ms
         self.heard_ms = now_ms
+        self.newest_order_id = newest_order_id
+        self.journal: str | None = None
         self.device_id = ""
         self.version = ""
         self.driver = ""
@@ -82,6 +88,7 @@ class Session:
         self.version = hello.version
         self.driver = hello.driver
         self.have = frozenset(hello.have)
+        self.journal = hello.journal
 
     @property
     def ends_ms(self) -> int:
@@ -145,7 +152,7 @@ class ClaimBatch:
         self.sessions = sessions
         self.outboxes = [session.outbox for session in sessions]
         self.users = ",".join([str(session.user_id) for session in sessions]).encode()
-        self.devices = ",".join([session.device_id for session in sessions]).encode()
+        self.devices = ",".join([holder_of(session.device_id, session.journal) for session in sessions]).encode()
         self.ends_ms = min([session.ends_ms for session in sessions], default=0)
 
 

@@ -2,8 +2,10 @@
 
 from .assignments import Assignments
 from .changes import Changes
+from .contradictions import Contradictions
 from .database import Database
 from .installation import Installation
+from .journals import Journals
 from .orders import Orders
 from .users import Users
 
@@ -17,6 +19,8 @@ class Store:
         self.orders = Orders(self.database)
         self.assignments = Assignments(self.database)
         self.changes = Changes(self.database)
+        self.journals = Journals(self.database)
+        self.contradictions = Contradictions(self.database)
         self.installation = Installation(self.database)
 
     async def close(self) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from hub.errors import Rejected
-from hub.model.delivery import FACTS, OVERDUE, UNHEARD, Delivery, State
-from hub.model.records import Absent, AssignmentRow
+from hub.model.delivery import CONFIRMED, FACTS, OVERDUE, UNHEARD, Delivery, State, holder_of
+from hub.model.records import Absent, AssignmentRow, KnownOutcome
 from hub.store.tables import order_assignments as rows
 from hub.store.tables import users
 from protocol.messages import Outcome
@@ -65,10 +65,13 @@ class Assignments:
         return True
 
     async def owners(self, order_ids: Iterable[int]) -> list[tuple[int, int, str]]:
-        """(order id, user id, device id) of every row of these orders."""
-        query = select(rows.c.order_id, rows.c.user_id, rows.c.device_id).where(rows.c.order_id.in_(list(order_ids)))
+        """(order id, user id, holder) of every row of these orders, the holder as a claim has it."""
+        query = select(rows.c.order_id, rows.c.user_id, rows.c.device_id, rows.c.journal).where(
+            rows.c.order_id.in_(list(order_ids))
+        )
         async with self._database.reading() as connection:
-            return [(row.order_id, row.user_id, row.device_id) for row in await connection.execute(query)]
+            found = await connection.execute(query)
+            return [(row.order_id, row.user_id, holder_of(row.device_id, row.journal)) for row in found]
 
     async def owner(self, order_id: int, user_id: int) -> str | None:
         """The device that the row belongs to."""
@@ -105,6 +108,22 @@ class Assignments:
         async with self._database.writing() as connection:
             return (await connection.execute(query)).rowcount
 
+    async def outcomes_of(self, user_id: int, order_ids: list[int]) -> list[KnownOutcome]:
+        """What is known of those of the orders that this user has a row of. Raises Unavailable."""
+        query = select(
+            rows.c.order_id, rows.c.outcome, rows.c.presumed, rows.c.acked_at, rows.c.execution_result
+        ).where(rows.c.user_id == user_id, rows.c.order_id.in_(order_ids))
+        async with self._database.reading() as connection:
+            return [
+                KnownOutcome(
+                    row.order_id,
+                    row.outcome,
+                    bool(row.presumed),
+                    row.acked_at is not None or row.execution_result is None,
+                )
+                for row in await connection.execute(query)
+            ]
+
     async def open_orders(self) -> list[int]:
         """Ids of orders that have a row without an outcome."""
         query = select(rows.c.order_id).where(rows.c.outcome.is_(None)).distinct()
@@ -139,11 +158,14 @@ def _values(delivery: Delivery) -> dict[str, Any]:
         "order_id": delivery.order_id,
         "user_id": delivery.user_id,
         "device_id": delivery.device_id,
-        "assigned_at": _first(delivery.claimed_ms, delivery.acked_ms, delivery.executed_ms),
+        "assigned_at": _first(delivery.claimed_ms, delivery.acked_ms, delivery.executed_ms, delivery.settled_ms),
         "acked_at": delivery.acked_ms,
         "executed_at": delivery.executed_ms,
         "outcome": delivery.outcome,
         "execution_result": _execution_result(delivery),
+        "journal": delivery.journal,
+        "settlement": delivery.settlement,
+        "settled_at": delivery.settled_ms,
     }
 
 
@@ -174,6 +196,8 @@ def _assignment(row: Any) -> AssignmentRow:
         outcome=row.outcome,
         message=result.get("message", ""),
         was_sent=row.acked_at is not None or result.get("sent", True),
+        settlement=row.settlement,
+        settled_ms=row.settled_at,
     )
 
 
@@ -201,6 +225,8 @@ def _changes(new: Any) -> list[tuple[str, Any]]:
         rows.c.outcome.is_(None) | (rows.c.presumed == literal_column("1")) | is_expired | and_(is_unknown, is_fact)
     )
     settles = and_(same, new.outcome.is_not(None), replaceable)
+    is_open = rows.c.settlement.is_(None) | rows.c.settlement.not_like(literal_column(f"'%{CONFIRMED}'"))
+    is_settled_anew = and_(same, new.settlement.is_not(None), is_open)
     # Once sent is sent: a later frame that could not be given over makes no difference to that.
     was_sent_now = and_(same, new.outcome.is_(None), rows.c.outcome.is_(None), new.execution_result.is_(None))
     return [
@@ -211,6 +237,9 @@ def _changes(new: Any) -> list[tuple[str, Any]]:
             case((settles, new.execution_result), (was_sent_now, null()), else_=rows.c.execution_result),
         ),
         ("outcome", case((settles, new.outcome), else_=rows.c.outcome)),
+        # The time first: it is decided by the old settlement.
+        ("settled_at", case((is_settled_anew, new.settled_at), else_=rows.c.settled_at)),
+        ("settlement", case((is_settled_anew, new.settlement), else_=rows.c.settlement)),
         ("presumed", case((and_(same, new.outcome.is_not(None)), null()), else_=rows.c.presumed)),
     ]
 

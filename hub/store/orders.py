@@ -62,6 +62,12 @@ class Orders:
             rows = await connection.execute(select(orders).where(orders.c.id.in_(order_ids)))
             return {row.id: _row(row) for row in rows}
 
+    async def cancelled_among(self, order_ids: list[int]) -> list[int]:
+        """Those of the orders that were cancelled. Raises Unavailable."""
+        query = select(orders.c.id).where(orders.c.id.in_(order_ids), orders.c.status == CANCELLED)
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def live(self) -> list[OrderRow]:
         """Neither cancelled nor swept, oldest first; some may be past their window."""
         query = select(orders).where(orders.c.status.in_(LIVE)).order_by(orders.c.id)

@@ -143,6 +143,20 @@ contradictions = Table(
 )
 """Results from a device that is not the row's owner: evidence that an order may have been submitted twice."""
 
+journals = Table(
+    "journals",
+    metadata,
+    Column("journal", _exact(64), primary_key=True),
+    Column("user_id", _Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("start", _exact(64), nullable=False),
+    Column("is_copy", SmallInteger, nullable=False),
+    Column("seen_at", Millis, nullable=False),
+    Index(None, "user_id"),
+    **_INNODB,
+)
+"""Agents' journals, each with the last start of the program that was seen of it, and whether that start
+did not follow the one before."""
+
 hub_state = Table(
     "hub_state",
     metadata,

@@ -10,7 +10,7 @@ from hub.model.records import ACTIVE, EXPIRED, Account, Role
 from .account_row import ACCOUNT_COLUMNS, account_of
 from .changes import note_change
 from .database import Database
-from .tables import users
+from .tables import orders, users
 
 
 class Users:
@@ -42,6 +42,14 @@ class Users:
         async with self._database.reading() as connection:
             rows = await connection.execute(select(*ACCOUNT_COLUMNS).where(users.c.id.in_(user_ids)))
             return {row.id: account_of(row) for row in rows}
+
+    async def get_many_now(self, user_ids: list[int]) -> tuple[dict[int, Account], int]:
+        """The same, and the newest order's id at that moment (0 for none), in one statement."""
+        newest = select(func.max(orders.c.id)).scalar_subquery()
+        query = select(*ACCOUNT_COLUMNS, newest.label("newest")).where(users.c.id.in_(user_ids))
+        async with self._database.reading() as connection:
+            rows = list(await connection.execute(query))
+        return {row.id: account_of(row) for row in rows}, max((row.newest or 0 for row in rows), default=0)
 
     async def get(self, user_id: int) -> Account | None:
         return (await self.get_many([user_id])).get(user_id)

@@ -53,6 +53,7 @@ class OrderRoutes:
             | {
                 "is_settled": is_settled(counts, is_open),
                 "funnel": counts,
+                "contradictions": await self._store.contradictions.of_order(row.order.id),
                 "assignments": [views.assignment(assigned, self._times) for assigned in assignments],
             }
         )

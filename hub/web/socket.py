@@ -39,7 +39,8 @@ class Socket:
         principal = await self._admit(socket)
         if principal is not None:
             await socket.accept(subprotocol=SUBPROTOCOL)
-            await _Connection(socket, principal, self._dispatch).live(self._hello_timeout_s)
+            newest = self._auth.newest_order_id
+            await _Connection(socket, principal, self._dispatch, newest).live(self._hello_timeout_s)
 
     async def _admit(self, socket: WebSocket) -> Principal | None:
         """Who is at the door; None when refused, which has then been answered."""
@@ -61,13 +62,13 @@ class Socket:
 class _Connection:
     """One accepted connection until its end."""
 
-    def __init__(self, socket: WebSocket, principal: Principal, dispatch: Dispatch) -> None:
+    def __init__(self, socket: WebSocket, principal: Principal, dispatch: Dispatch, newest_order_id: int) -> None:
         self._socket = socket
         self._dispatch = dispatch
         self._conversation = Conversation("hub")
         self._wire: Wire | None = socket.scope.get("extensions", {}).get(EXTENSION)
         outbox = _outbox(socket, self._wire)
-        self._session = _session(socket, principal, self._conversation, outbox)
+        self._session = _session(socket, principal, self._conversation, outbox, newest_order_id)
 
     async def live(self, hello_timeout_s: float) -> None:
         session = self._session
@@ -146,7 +147,13 @@ class _Connection:
         self._dispatch.end(self._session, error.close, str(error))
 
 
-def _session(socket: WebSocket, principal: Principal, conversation: Conversation[ToHub], outbox: Outbox) -> Session:
+def _session(
+    socket: WebSocket,
+    principal: Principal,
+    conversation: Conversation[ToHub],
+    outbox: Outbox,
+    newest_order_id: int,
+) -> Session:
     account, token = principal.account, principal.token
     if account is None or token is None:
         raise TypeError("only a trader's login has a session")
@@ -160,6 +167,7 @@ def _session(socket: WebSocket, principal: Principal, conversation: Conversation
         outbox=outbox,
         conversation=conversation,
         now_ms=now_ms(),
+        newest_order_id=newest_order_id,
     )
 
 

@@ -46,3 +46,15 @@ def upgrade() -> None:
         **TABLE,
     )
     op.create_index("ix_contradictions_user_id", "contradictions", ["user_id"])
+    op.create_table(
+        "journals",
+        sa.Column("journal", exact(64), nullable=False),
+        sa.Column("user_id", ID, nullable=False),
+        sa.Column("start", exact(64), nullable=False),
+        sa.Column("is_copy", sa.SmallInteger(), nullable=False),
+        sa.Column("seen_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("journal", name="pk_journals"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_journals_user_id", ondelete="CASCADE"),
+        **TABLE,
+    )
+    op.create_index("ix_journals_user_id", "journals", ["user_id"])

@@ -224,6 +224,7 @@ class Handed:
 class Holder:
     user_id: int
     device_id: str
+    journal: str | None = None
 
 
 Fact = Handed | Acked | Reported | WindowOver | GraceOver

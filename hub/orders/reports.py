@@ -1,0 +1,153 @@
+"""What agents say of orders: acks, results, how positions ended; and what contradicts it.
+
+The invariant: a fact is taken from the device that the order was given to, and from the only one that has it; a result
+of another device changes nothing and is never dropped: it is kept as evidence that an order may have been submitted
+twice.
+"""
+
+from typing import Final
+
+import msgspec
+import structlog
+
+from hub.clock import now_ms
+from hub.cluster.claims import Claims
+from hub.errors import Unavailable
+from hub.model.delivery import LONGEST_LIFE_MS, PLACED, Reported
+from hub.model.records import OrderRow
+from hub.orders.ledger import Ledger, Verdict
+from hub.orders.live import LiveOrders
+from hub.runtime import metrics
+from hub.runtime.background import Background
+from hub.sessions.registry import Session
+from hub.store import Store
+from protocol.messages import Ack, Error, Recorded, Result, Settled
+
+_ERRORS: Final[dict[Verdict, Error]] = {
+    "not_owner": Error("NOT_YOURS", "the order is not this device's"),
+    "no_such_order": Error("UNKNOWN_ORDER", "there is no such order"),
+}
+"""Without an order id in answer to an ack, which may name an order that is only not live here any more."""
+
+log = structlog.get_logger(__name__)
+
+
+class Reports:
+    """The reports of one process's agents."""
+
+    def __init__(
+        self, *, store: Store, claims: Claims, live: LiveOrders, ledger: Ledger, background: Background
+    ) -> None:
+        self._store = store
+        self._claims = claims
+        self._live = live
+        self._ledger = ledger
+        self._background = background
+
+    def take_ack(self, session: Session, ack: Ack, at_ms: int) -> None:
+        """The device has the order on disk."""
+        live = self._live.get(ack.order_id)
+        if live is None:
+            session.say(_ERRORS["no_such_order"])
+        elif live.is_with(session):
+            metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
+            sent_ms = live.sent.get(session)
+            if sent_ms is not None:
+                session.latency_ms = at_ms - sent_ms
+                metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
+            live.acked.add(session.user_id)
+            self._ledger.acked(ack.order_id, session.user_id, session.device_id, _plausible(ack.received_ms, at_ms))
+        else:
+            session.say(_ERRORS["not_owner"])
+
+    def take_result(self, session: Session, result: Result, at_ms: int) -> None:
+        """What became of an order. Answered when it is committed."""
+        live = self._live.get(result.order_id)
+        executed_ms = _plausible(result.executed_ms, at_ms)
+        if live is not None:
+            executed_ms = max(executed_ms, live.order.created_ms)
+        event = Reported(session.device_id, result.outcome, executed_ms, result.message, result.data)
+        if live is not None and live.is_with(session):
+            self._report(session, result.order_id, event)
+        else:
+            self._background.spawn(self._check_then_report(session, result.order_id, event), "report")
+
+    def take_settled(self, session: Session, settled: Settled, at_ms: int) -> None:
+        """How a position ended."""
+        self._ledger.settled(
+            settled.order_id,
+            session.user_id,
+            session.device_id,
+            f"{settled.result} {settled.source}",
+            _plausible(settled.at_ms, at_ms),
+        )
+
+    async def owner(self, order_id: int, user_id: int) -> str | None:
+        """The device that this order of this user belongs to: the row's word, else the claim's. Raises Unavailable."""
+        return await self._store.assignments.owner(order_id, user_id) or await self._claims.owner(order_id, user_id)
+
+    async def keep_evidence(self, order_id: int, user_id: int, event: Reported) -> None:
+        """Keeps a result of a device that does not own the order, where it may have submitted it. Raises
+        Unavailable."""
+        if event.outcome in PLACED and await self._store.contradictions.keep(order_id, user_id, event, now_ms()):
+            metrics.CONTRADICTIONS.inc()
+            log.error(
+                "an order may have been submitted twice: a second device reports it",
+                order_id=order_id,
+                user_id=user_id,
+                device_id=event.device_id,
+                outcome=event.outcome,
+            )
+
+    async def _check_then_report(self, session: Session, order_id: int, event: Reported) -> None:
+        """A result of an earlier connection: taken if the claim or the row is this device's, or if there is neither and
+        the order was meant for this user: then it is the only fact there is."""
+        try:
+            owner = await self.owner(order_id, session.user_id)
+            if owner == session.device_id:
+                return self._report(session, order_id, event)
+            row = await self._store.orders.get(order_id)
+            if owner is None and row is not None and is_meant_for(row, session.user_id):
+                return self._report(session, order_id, event)
+            if row is not None:
+                await self.keep_evidence(order_id, session.user_id, event)
+            session.say(_about(order_id, _ERRORS["not_owner" if row else "no_such_order"]))
+        except Unavailable as error:
+            self._say_unavailable(session, order_id, error)
+
+    def _report(self, session: Session, order_id: int, event: Reported) -> None:
+        def answer(verdict: Verdict) -> None:
+            if verdict == "recorded":
+                session.say(Recorded(order_id))
+            elif verdict == "not_owner":
+                self._background.spawn(self._refuse(session, order_id, event), "contradiction")
+            else:
+                session.say(_about(order_id, _ERRORS[verdict]))
+
+        self._ledger.reported(order_id, session.user_id, event, answer)
+
+    async def _refuse(self, session: Session, order_id: int, event: Reported) -> None:
+        try:
+            await self.keep_evidence(order_id, session.user_id, event)
+        except Unavailable as error:
+            self._say_unavailable(session, order_id, error)
+        else:
+            session.say(_about(order_id, _ERRORS["not_owner"]))
+
+    def _say_unavailable(self, session: Session, order_id: int, error: Unavailable) -> None:
+        session.say(Error("UNAVAILABLE", f"{error.what} is out of reach: the result is not recorded yet", order_id))
+
+
+def is_meant_for(row: OrderRow, user_id: int) -> bool:
+    """Whether the user is among the order's targets."""
+    return row.targets is None or user_id in row.targets
+
+
+def _plausible(at_ms: int, now: int) -> int:
+    """An agent's time, within what an order's life allows: a wrong clock must not reach the record."""
+    return min(max(at_ms, now - LONGEST_LIFE_MS), now)
+
+
+def _about(order_id: int, error: Error) -> Error:
+    """The error as the answer to this order's result."""
+    return msgspec.structs.replace(error, order_id=order_id)
