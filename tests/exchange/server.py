@@ -4,6 +4,7 @@ The invariant: every request is in the witness before it is answered.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,14 @@ class Exchange:
     """`async with Exchange() as exchange`, or `start` and `stop`. Its parts are its knobs."""
 
     def __init__(
-        self, witness: Path | None = None, *, rate: float = 0.0, seed: int = 0, speed: float = 1.0, port: int = 0
+        self,
+        witness: Path | None = None,
+        *,
+        rate: float = 0.0,
+        seed: int = 0,
+        speed: float = 1.0,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.witness = Witness(witness)
         self.faults = Faults(rate, seed)
@@ -38,6 +46,7 @@ class Exchange:
         self.history = History(self.account)
         self.api = WebApi(self.account, self._connection_of)
         self._port = port
+        self._tls = tls
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._connections: Connections | None = None
@@ -45,7 +54,7 @@ class Exchange:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self._port}"
 
     @property
     def stream_url(self) -> str:
@@ -60,7 +69,7 @@ class Exchange:
         assert make_inner is not None
         self._connections = Connections(make_inner, self.witness, self.faults)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connections, "127.0.0.1", self._port)
+        self._server = await loop.create_server(self._connections, "127.0.0.1", self._port, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
