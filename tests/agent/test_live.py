@@ -1,5 +1,6 @@
 """Live orders from a hub to the exchange's stand-in, by an agent that is built as a trader's is."""
 
+import logging
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent.cli.lines import line
 from agent.model import events
 from agent.model.account import Owner
 from agent.model.engine import Mode, State
 from agent.trading.accounts import Accounts
 from agent.vault import MemoryVault
+from tests.exchange.account import Session
 from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
 
@@ -96,6 +99,35 @@ async def test_only_the_exchange_that_took_it_is_asked_what_became_of_it(
         assert bool(asked) is (taken_by == "binance-web")
         assert trader.entry(1).outcome == {"paper": "failed", "binance-web": "success"}[taken_by]
     assert len(exchange.witness.orders) == (taken_by == "binance-web")
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+async def test_no_mark_of_the_session_is_in_a_file_a_message_a_line_or_an_event(
+    hub: HubOnLoopback, trade: Trade, exchange: Exchange, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    session = Session("MARK" + "c" * 28, "web.1.MARKcookie", None)
+    exchange.account.sessions[session.p20t] = session
+    vault = MemoryVault()
+    key = Accounts(tmp_path / "data").keys(Owner(hub.url, "alice"))[0]
+    vault.put(key, "exchange_session", msgspec.json.encode(session).decode())
+    faults = ["echo", "half-an-answer", "html", "cut-after-reading", "unknown-code", "ratio-changed"]
+    async with trade(driver="binance-web", binance_url=exchange.url, vault=vault) as trader:
+        for number, fault in enumerate(faults, 1):
+            exchange.faults.arm(fault, times=1)
+            await hub.push(hub.order(number))
+            await eventually(lambda number=number: hub.results[number], "a result came")
+        lines = [line(event) for event in trader.events]
+    heard = [hub.results, hub.acks, hub.hellos, hub.logins, trader.events, lines, caplog.text]
+    files = files_in(tmp_path)
+    assert len(exchange.witness.orders) == len(faults)
+    assert "MARK" in repr(exchange.witness.seen), "the marks were on the wire"
+    assert "MARK" not in repr(heard)
+    assert {file.name for file in files} >= {"journal.db", "paper.db"}
+    assert [file for file, held in files.items() if b"MARK" in held] == []
 
 
 async def test_an_exchange_that_is_not_on_this_computer_gets_nothing(

@@ -50,6 +50,7 @@ FAULTS: Final[dict[str, Fault]] = {
         _refusal("100001", "Not logged in"),
         Fault("unknown-code", "answer", "refused with a code that nobody has seen", code="987654321", words="Oops"),
         Fault("ratio-changed", "answer", "the payout ratio is another one now", code="93420999", words="ratio"),
+        Fault("echo", "answer", "refused by an unknown code, in words that repeat the session", code="987654322"),
         Fault("session-ended", "answer", "this account's session ends now, for every later request too"),
     )
 }

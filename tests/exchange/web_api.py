@@ -126,6 +126,9 @@ def _instead(fault: Fault, request: web.Request) -> web.Response:
             return web.Response(text=_HTML % "Please wait", content_type="text/html")
         case "redirect":
             return web.Response(status=307, headers={"location": request.path_qs})
+        case "echo":
+            token, cookie = request.headers.get("csrftoken", ""), request.headers.get("cookie", "")
+            return envelope(fault.code, {"given": [token, {"p20t": cookie}], cookie: "?"}, f"bad {token} and {cookie}")
         case "ratio-changed":
             return envelope(fault.code, {"payoutRatio": "0.75"}, "Ratio has changed")
     if fault.code:

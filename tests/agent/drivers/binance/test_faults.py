@@ -35,6 +35,7 @@ OUTCOMES = {
     "code-100002002": ("failed", "the session at the exchange has ended"),
     "code-100001": ("failed", "the session at the exchange has ended"),
     "unknown-code": ("unknown", "the exchange said what nobody knows: Oops (code 987654321)"),
+    "echo": ("unknown", "the exchange said what nobody knows: bad … and p20t=… (code 987654322)"),
     "ratio-changed": ("failed", "the exchange no longer takes the payout ratio 0.80, its own is 0.75"),
     "session-ended": ("failed", "the session at the exchange has ended"),
 }

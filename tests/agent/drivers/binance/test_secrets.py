@@ -1,9 +1,7 @@
 """Marks planted in cookie, header, key and proxy are found in no log, text, repr or event, whatever goes wrong."""
 
-import json
 import logging
 import traceback
-from typing import Any
 
 import msgspec
 import pytest
@@ -47,24 +45,6 @@ async def test_whatever_goes_wrong_no_mark_gets_out(
     assert TOKEN in str(exchange.witness.seen), "the marks were on the wire"
     assert "MARK" not in "\n".join(texts)
     assert proxy.served
-
-
-async def test_an_exchange_that_repeats_the_session_leaves_no_mark_in_the_journal(
-    open_desk: Open, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk = open_desk(bound=False)
-    desk.kept = msgspec.json.encode(Session(TOKEN, COOKIE, None)).decode()
-    desk.sessions.session = WebSession(TOKEN, COOKIE)
-    desk.sessions._become("bound", None)
-    echo = {"code": "1", "message": f"bad {TOKEN}", "success": False, "data": {"x": [COOKIE], "csrftoken": "abc"}}
-
-    async def echoing(*_: Any) -> network.Raw:
-        return network.Raw(200, json.dumps(echo).encode())
-
-    monkeypatch.setattr(desk.api, "place", echoing)
-    answer = await desk.submit()
-    assert "MARK" not in repr(answer)
-    assert "abc" not in repr(answer)
 
 
 async def test_a_request_that_cannot_be_made_tells_nothing_of_itself(open_desk: Open) -> None:
