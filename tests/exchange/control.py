@@ -68,6 +68,6 @@ class Control:
 def _handler(deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         body = await request.json() if request.body_exists else {}
-        return web.json_response(deed(body))
+        return web.json_response(deed(body) or {"done": True})
 
     return handle

@@ -124,9 +124,10 @@ class Exchange:
     @web.middleware
     async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Write it down, then let the fault or the handler answer."""
-        if request.path.startswith("/_"):
-            return await handler(request)
         body = await request.read()
+        if request.path.startswith("/_"):  # not the exchange's
+            self._connection_of(request).was_read()
+            return await handler(request)
         connection, nth = self._connection_of(request), self._connection_of(request).nth
         kind = (KINDS | _HISTORY).get(request.path, "page")
         fault = connection.fault if kind == "place-order" else self.faults.next(kind)

@@ -134,6 +134,19 @@ async def test_a_request_that_stops_half_way_is_in_the_witness(exchange: Exchang
     assert (seen.is_whole, seen.path) == (False, PLACE_ORDER)
 
 
+async def test_what_is_done_to_it_from_outside_is_no_request_of_the_exchange(exchange: Exchange) -> None:
+    async with aiohttp.ClientSession(exchange.url) as client:
+        async with client.post("/_control/session", json={"lasts_s": 60}) as answer:
+            session = Session(**await answer.json())
+        async with client.post("/_control/fault", json={"name": "503", "times": 1}) as answer:
+            assert await answer.json() == {"done": True}
+        async with client.post("/_control/fault", json={"name": "magic"}) as answer:
+            assert (answer.status, "no fault 'magic'" in await answer.text()) == (422, True)
+    await eventually(lambda: not list(exchange._connections.open()), "the connection has ended", 5)
+    assert exchange.witness.seen == []
+    assert [(await ask(exchange, PLACE_ORDER, session, BODY))[0] for _ in range(2)] == [503, 200]
+
+
 async def test_faults_at_random_are_the_same_for_a_seed() -> None:
     def drawn(seed: int) -> list[str | None]:
         faults = Exchange(rate=0.5, seed=seed).faults

@@ -1,6 +1,7 @@
 """The paper exchange: the same luck every time, and an honest memory."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -104,3 +105,16 @@ async def test_with_no_time_left_nothing_is_sent(exchange: Open) -> None:
     one = exchange()
     assert await one.submit(order(), STAKE, RATIO, 0) == NotSent(Reason("window.over"), is_late=True)
     assert one.positions(1) == 0
+
+
+async def test_a_file_of_an_older_version_is_brought_up_to_date(tmp_path: Path, exchange: Open) -> None:
+    with sqlite3.connect(tmp_path / "paper.db") as old:
+        old.execute(
+            """CREATE TABLE requests (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, refused TEXT,
+            stake TEXT NOT NULL, payout_ratio TEXT NOT NULL, settles_ms INTEGER NOT NULL, won INTEGER NOT NULL)"""
+        )
+        old.execute("INSERT INTO requests VALUES (1, 1, NULL, '7', '0.85', 5, 1)")
+    old.close()
+    settled = await exchange().settle(entry(1, "P1"))
+    assert settled is not None
+    assert (settled.result, settled.profit) == ("won", Decimal("5.95"))
