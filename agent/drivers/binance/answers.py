@@ -15,6 +15,7 @@ import msgspec
 from agent.drivers.binance.facts import Codes, Facts, Words
 
 LONGEST_TEXT: Final = 500
+LARGEST_KEPT: Final = 16_384
 MOST_ITEMS: Final = 50
 DEEPEST: Final = 6
 HIDDEN: Final = "…"
@@ -145,8 +146,8 @@ def kept(raw: Raw, answer: Read, secrets: Collection[str]) -> dict[str, Any]:
     if answer.code is None and answer.is_success is None:
         return {"status": raw.status, "body": redacted(raw.body.decode("utf-8", "replace"), secrets)}
     envelope = {"code": answer.code, "message": answer.words, "success": answer.is_success, "data": answer.data}
-    cleaned = redacted(envelope, secrets)
-    return {"status": raw.status, **cleaned}
+    cleaned: dict[str, Any] = {"status": raw.status, **redacted(envelope, secrets)}
+    return cleaned if len(msgspec.json.encode(cleaned)) <= LARGEST_KEPT else {**cleaned, "data": HIDDEN}
 
 
 def redacted(value: Any, secrets: Collection[str], depth: int = 0) -> Any:

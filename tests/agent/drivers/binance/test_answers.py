@@ -73,6 +73,8 @@ def test_what_is_called_like_a_secret_is_not_kept(value: Any, name: str) -> None
 
 def test_what_is_kept_is_short() -> None:
     long = judge(Raw(200, b"x" * 100_000), FACTS, ()).kept
+    wide = judge(Raw(200, json.dumps({"code": "1", "data": [["x" * 400] * 50] * 50}).encode()), FACTS, ()).kept
     deep = redacted({"a": [[[[[[["x" * 1_000] * 100] * 100]]]]]}, ())
     assert len(json.dumps(long)) < 1_000
     assert len(json.dumps(deep)) < 10_000
+    assert wide == {"status": 200, "code": "1", "message": "", "success": None, "data": HIDDEN}

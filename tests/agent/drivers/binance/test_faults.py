@@ -1,7 +1,11 @@
 """Fault by fault: what becomes of the order, in which words, and how many requests the witness has."""
 
+import asyncio
 import socket
+import time
+from typing import Any
 
+import aiohttp
 import pytest
 
 from agent.drivers.binance.session import OVER
@@ -156,6 +160,22 @@ async def test_after_the_window_nothing_is_sent(desk: Desk, exchange: Exchange, 
     assert exchange.witness.orders == []
 
 
+async def test_a_loop_that_hung_until_the_window_was_over_sends_nothing(
+    desk: Desk, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = aiohttp.TCPConnector.connect
+
+    async def hangs(*given: Any, **named: Any) -> Any:
+        time.sleep(0.1)  # noqa: ASYNC251 this is the hanging
+        return await connect(*given, **named)
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", hangs)
+    answer = await desk.submit(within_s=0.05)
+    assert isinstance(answer, NotSent)
+    assert answer.is_late
+    assert exchange.witness.orders == []
+
+
 async def test_an_answer_may_come_after_the_window_of_an_order_that_went_out_in_it(
     desk: Desk, exchange: Exchange
 ) -> None:
@@ -190,3 +210,13 @@ async def test_a_hundred_orders_with_faults_at_random_are_one_request_each(desk:
         left = len(exchange.witness.orders) - before
         assert left == (0 if isinstance(answer, NotSent) else 1)
     await eventually(lambda: len(exchange.witness.orders) == 100, "each order is in the witness", 5)
+
+
+async def test_twenty_orders_at_once_are_twenty_requests(desk: Desk, exchange: Exchange) -> None:
+    exchange.faults.rate = 0.3
+    exchange.api.slow_s = 0.1
+    orders = [desk.submit(number, direction=("LONG", "SHORT")[number % 2]) for number in range(1, 21)]
+    answers = await asyncio.gather(*orders)
+    assert not any(isinstance(answer, NotSent) for answer in answers)
+    assert len(exchange.witness.orders) == 20
+    assert sum(isinstance(answer, Submitted) for answer in answers) <= len(exchange.account.positions)
