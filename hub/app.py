@@ -1,4 +1,4 @@
-"""build(settings): the only wiring; the URL table. What a process of the hub is made of stands on this one page."""
+"""build(settings): the only wiring. What a process of the hub is made of stands on this one page."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,14 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.access.accounts import Accounts
 from hub.access.auth import Auth
 from hub.admin.accounts import Administration
+from hub.admin.publishing import Publishing
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import BLOCK_MS, Bus, Started
 from hub.cluster.claims import Claims
@@ -51,11 +54,13 @@ from hub.sessions.resync import Resync
 from hub.sessions.wire import RESTART_HINT
 from hub.store import Store
 from hub.upkeep import PARTS, Upkeep
+from hub.web import envelope, urls
 from hub.web.admin import AdminRoutes
 from hub.web.auth import AuthRoutes
 from hub.web.envelope import ERRORS
 from hub.web.guard import Guard
 from hub.web.health import HealthRoutes
+from hub.web.openapi import document
 from hub.web.orders import OrderRoutes, PollingRoutes
 from hub.web.socket import Socket
 from hub.web.times import Times
@@ -251,7 +256,7 @@ class Hub:
 
 
 def routes(hub: Hub) -> list[BaseRoute]:
-    """The URL table."""
+    """The socket, the URL table, and what is said about the hub itself."""
     times, guard = Times(hub.settings.zone), Guard(hub.auth)
     polling = Polling(
         store=hub.store,
@@ -261,35 +266,27 @@ def routes(hub: Hub) -> list[BaseRoute]:
         reports=hub.reports,
     )
     administration = Administration(store=hub.store, auth=hub.auth, changes=hub.changes)
-    auth = AuthRoutes(auth=hub.auth, guard=guard, changes=hub.changes, times=times)
-    orders = OrderRoutes(store=hub.store, dispatch=hub.dispatch, guard=guard, times=times)
-    polls = PollingRoutes(polling=polling, guard=guard, times=times)
-    admin = AdminRoutes(store=hub.store, administration=administration, survey=hub.survey, guard=guard, times=times)
+    publishing = Publishing(store=hub.store, dispatch=hub.dispatch)
     health = HealthRoutes(hub.readiness)
+    endpoints = urls.table(
+        guard,
+        AuthRoutes(auth=hub.auth, changes=hub.changes, greeting=hub.greeting, times=times),
+        OrderRoutes(store=hub.store, publishing=publishing, times=times),
+        PollingRoutes(polling=polling, times=times),
+        AdminRoutes(store=hub.store, administration=administration, survey=hub.survey, times=times),
+        health,
+    )
     socket = Socket(auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)
+    openapi = envelope.document(document(endpoints))
+
+    async def describe(_request: Request) -> Response:
+        return openapi
+
     return [
         WebSocketRoute("/ws", socket),
-        Route("/api/auth/login", auth.login, methods=["POST"]),
-        Route("/api/auth/verify", auth.verify, methods=["GET"]),
-        Route("/api/auth/logout", auth.logout, methods=["POST"]),
-        Route("/api/auth/heartbeat", auth.heartbeat, methods=["POST"]),
-        Route("/api/orders", orders.page, methods=["GET"]),
-        Route("/api/orders/create", orders.create, methods=["POST"]),
-        Route("/api/orders/pull", polls.pull, methods=["GET"]),
-        Route("/api/orders/mark-assigned", polls.mark_assigned, methods=["POST"]),
-        Route("/api/orders/record-result", polls.record_result, methods=["POST"]),
-        Route("/api/orders/{id}", orders.show, methods=["GET"]),
-        Route("/api/orders/{id}/cancel", orders.cancel, methods=["POST"]),
-        Route("/api/admin/users/create", admin.create_user, methods=["POST"]),
-        Route("/api/admin/users/{id}/expire", admin.set_expiry, methods=["PUT"]),
-        Route("/api/admin/users/{id}/status", admin.set_status, methods=["PUT"]),
-        Route("/api/admin/users/{id}/password", admin.set_password, methods=["PUT"]),
-        Route("/api/admin/users/{id}/kick", admin.kick, methods=["POST"]),
-        Route("/api/admin/users", admin.users, methods=["GET"]),
-        Route("/api/admin/agents", admin.agents, methods=["GET"]),
-        Route("/healthz", health.healthz, methods=["GET"]),
-        Route("/readyz", health.readyz, methods=["GET"]),
+        *urls.routes(endpoints),
         Route("/metrics", health.metrics, methods=["GET"]),
+        Route("/openapi.json", describe, methods=["GET"]),
     ]
 
 

@@ -36,7 +36,11 @@ class Unavailable(Exception):
 
 
 class InDoubt(Unavailable):
-    """The connection broke at a COMMIT: what was to be stored may stand or not."""
+    """The connection broke at a COMMIT: what was to be stored may stand or not. `key`: by which it can be asked."""
+
+    def __init__(self, what: str, why: object, key: str | None = None) -> None:
+        super().__init__(what, why)
+        self.key = key
 
 
 class Rejected(Exception):

@@ -19,11 +19,12 @@ from redis.asyncio import Redis
 
 from hub.access.accounts import Accounts
 from hub.access.login_limit import LoginLimit
+from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.clock import now_ms
 from hub.cluster.redis import guarded, session_key
 from hub.errors import Refusal, Unavailable
-from hub.model.records import Account, Role
-from hub.model.standing import fault, refusal
+from hub.model.records import Account
+from hub.model.standing import refusal, why_ended
 from hub.model.tokens import NotOurs, Token, Tokens
 from hub.runtime import metrics
 from hub.store import Store
@@ -35,12 +36,12 @@ _WRONG: Final = Refusal("unauthorized", "username or password is wrong")
 log = structlog.get_logger(__name__)
 
 
-class Principal(msgspec.Struct, frozen=True):
-    """Who is asking. The bootstrap token is an admin without an account."""
+class Examined(msgspec.Struct, frozen=True):
+    """What is known of a token that we signed: whose it was, and why it is no longer good (None: it is)."""
 
-    role: Role
+    token: Token
     account: Account | None
-    token: Token | None
+    close: Close | None
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -103,7 +104,7 @@ class Auth:
         return found[0]
 
     async def _refuse_unfit(self, account: Account, at_ms: int) -> None:
-        close = fault(account, account.session_id or "", at_ms + 1, at_ms)
+        close = why_ended(account, account.session_id or "", at_ms + 1, at_ms)
         if close is closes.ACCOUNT_EXPIRED:
             await self._store.users.note_expired([account.id], at_ms)
         if close in (closes.ACCOUNT_EXPIRED, closes.ACCOUNT_DISABLED):
@@ -121,36 +122,35 @@ class Auth:
         if text is None:
             raise Refusal("unauthorized", "takes an Authorization header: Bearer and a token")
         if self.is_bootstrap(text):
-            return Principal("admin", None, None)
-        principal, close = await self.examine(text)
-        if close is not None:
-            raise refusal(close)
-        return principal
+            return Bootstrap()
+        examined = await self.examine(text)
+        if examined.close is not None or examined.account is None:
+            raise refusal(examined.close or closes.ACCOUNT_DISABLED)
+        return LoggedIn(examined.account, examined.token)
 
     def is_bootstrap(self, text: str) -> bool:
         """Whether this is the bootstrap token; takes the same time whatever the text."""
         return hmac.compare_digest(text.encode(), self._admin_token)
 
-    async def examine(self, text: str) -> tuple[Principal, Close | None]:
+    async def examine(self, text: str) -> Examined:
         """Who the token was made for, and why it is no longer good. Refuses what we did not sign."""
         token = self.read(text)
         account = await self._accounts.get(token.user_id)
         at_ms = now_ms()
-        close = fault(account, token.id, token.expire_ms, at_ms)
+        close = why_ended(account, token.id, token.expire_ms, at_ms)
         if close is closes.ACCOUNT_EXPIRED and account is not None:
             await self._store.users.note_expired([account.id], at_ms)
-        return Principal(account.role if account else "trader", account, token), close
+        return Examined(token, account, close)
 
     @property
     def newest_order_id(self) -> int:
         """The newest order that the database had when an account was last read; 0 for none."""
         return self._accounts.newest_order_id
 
-    async def logout(self, principal: Principal) -> None:
+    async def logout(self, token: Token) -> None:
         """Ends the session of this token, and no newer one."""
-        if principal.token is not None:
-            await self._store.users.end_session(principal.token.user_id, principal.token.id, now_ms())
-            await self.forget(principal.token.user_id)
+        await self._store.users.end_session(token.user_id, token.id, now_ms())
+        await self.forget(token.user_id)
 
     async def forget(self, user_id: int) -> None:
         """Drops the mirror of a session. That Redis is away does not keep the session alive."""

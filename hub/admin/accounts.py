@@ -2,7 +2,8 @@
 
 import structlog
 
-from hub.access.auth import Auth, Principal
+from hub.access.auth import Auth
+from hub.access.principal import Principal
 from hub.clock import now_ms
 from hub.errors import Refusal
 from hub.model.records import Role
@@ -26,7 +27,7 @@ class Administration:
         """The new user's id. Refuses a name that is taken."""
         password_hash = await self._auth.hash_password(password)
         user_id = await self._store.users.create(username, password_hash, role, expire_ms, now_ms())
-        log.info("user created", actor=_name(actor), user_id=user_id, role=role)
+        log.info("user created", actor=actor.name, user_id=user_id, role=role)
         return user_id
 
     async def set_expiry(self, actor: Principal, user_id: int, expire_ms: int | None) -> None:
@@ -53,9 +54,5 @@ class Administration:
     async def _changed(self, actor: Principal, user_id: int, found: bool, what: str, **facts: object) -> None:
         if not found:
             raise Refusal("not_found", f"there is no user {user_id}")
-        log.info(what, actor=_name(actor), user_id=user_id, **facts)
+        log.info(what, actor=actor.name, user_id=user_id, **facts)
         await self._changes.user_changed(user_id)
-
-
-def _name(actor: Principal) -> str:
-    return actor.account.username if actor.account else "bootstrap token"

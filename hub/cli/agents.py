@@ -6,8 +6,8 @@ from hub.cli import lists
 from hub.cli.arguments import AsJson, example
 from hub.cli.client import ask, read
 from hub.cli.screen import note, show, show_json
-from hub.cli.views import AgentPage
 from hub.language import _
+from hub.model.answers import AgentPage
 
 app = typer.Typer(help=_("The traders' programs that are connected."), no_args_is_help=True, rich_markup_mode=None)
 

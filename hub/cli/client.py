@@ -1,4 +1,4 @@
-"""Talking HTTP to the hub: one envelope in, `data` or an error out. The commands import it.
+"""Talking HTTP to the hub: one envelope in, `data` or an error out.
 
 The invariant: what the hub refused is `Refused` with its own words, and all else that went wrong on the way is
 `OutOfReach`, since then nobody knows whether the request was done.
@@ -17,19 +17,12 @@ from hub.cli.access import access, token_for_commands
 from hub.cli.errors import OutOfReach, Refused
 from hub.cli.screen import waiting
 from hub.language import _
+from hub.model.answers import Envelope
 
 T = TypeVar("T")
 
 
-class Envelope(msgspec.Struct, frozen=True):
-    """The shape of every answer."""
-
-    code: int
-    message: str
-    data: Any = None
-
-
-class Hub:
+class HubClient:
     """A hub, over HTTP. All methods raise Refused or OutOfReach."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -116,16 +109,16 @@ def read(data: Any, kind: type[T]) -> T:
 
 
 @asynccontextmanager
-async def connect(token: str | None) -> AsyncIterator[Hub]:
+async def connect(token: str | None) -> AsyncIterator[HubClient]:
     """A hub to talk to, with this token (None: as nobody)."""
     settings = access()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=settings.timeout)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-        yield Hub(session, settings.url)
+        yield HubClient(session, settings.url)
 
 
-def ask(work: Callable[[Hub], Awaitable[T]], is_quiet: bool = False) -> T:
+def ask(work: Callable[[HubClient], Awaitable[T]], is_quiet: bool = False) -> T:
     """Run `work` against the hub as an admin, with a spinner unless `is_quiet`. Raises CommandError."""
     token = token_for_commands()
 

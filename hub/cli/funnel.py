@@ -12,8 +12,9 @@ from rich.text import Text
 
 from hub.cli.lists import status_word
 from hub.cli.screen import clean
-from hub.cli.views import Funnel, OrderDetail
 from hub.language import _
+from hub.model.answers import OrderDetail
+from hub.model.funnel import Funnel
 
 BAR_WIDTH = 30
 GOOD, BAD, PLAIN = "green", "red", "cyan"

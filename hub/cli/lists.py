@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from hub.cli.screen import table
-from hub.cli.views import AgentView, Assignment, OrderView, UserView
 from hub.language import _
+from hub.model.answers import AccountAnswer, AgentAnswer, AssignmentAnswer, OrderAnswer
 
 
-def users(rows: Iterable[UserView]) -> Table:
+def users(rows: Iterable[AccountAnswer]) -> Table:
     headings = (_("id"), _("name"), _("role"), _("status"), _("expires"), _("created"), _("connected"))
     return table(
         headings,
@@ -28,7 +28,7 @@ def users(rows: Iterable[UserView]) -> Table:
     )
 
 
-def orders(rows: Iterable[OrderView]) -> Table:
+def orders(rows: Iterable[OrderAnswer]) -> Table:
     headings = (_("id"), _("symbol"), _("direction"), _("increment"), _("valid"), _("status"), _("created"), _("for"))
     return table(
         headings,
@@ -48,7 +48,7 @@ def orders(rows: Iterable[OrderView]) -> Table:
     )
 
 
-def agents(rows: Iterable[AgentView]) -> Table:
+def agents(rows: Iterable[AgentAnswer]) -> Table:
     headings = (_("user"), _("device"), _("version"), _("driver"), _("since"), _("latency"), _("address"), _("process"))
     return table(
         headings,
@@ -68,7 +68,7 @@ def agents(rows: Iterable[AgentView]) -> Table:
     )
 
 
-def assignments(rows: Iterable[Assignment]) -> Table:
+def assignments(rows: Iterable[AssignmentAnswer]) -> Table:
     """Who took an order; the times are milliseconds after the claim."""
     headings = (_("user"), _("device"), _("acked after"), _("done after"), _("outcome"), _("message"))
     return table(

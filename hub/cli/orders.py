@@ -13,14 +13,14 @@ import typer
 
 from hub.cli import arguments, lists
 from hub.cli.arguments import AsJson, Page, PageSize, example
-from hub.cli.client import Hub, ask, read
+from hub.cli.client import HubClient, ask, read
 from hub.cli.errors import OutOfReach
 from hub.cli.funnel import draw
 from hub.cli.screen import note, say, show, show_json, show_line, to_json
 from hub.cli.users import user_id
-from hub.cli.views import OrderDetail, OrderPage
 from hub.cli.watch import watch_order
 from hub.language import _
+from hub.model.answers import OrderDetail, OrderPage
 from protocol.messages import LONGEST_WINDOW_S
 
 app = typer.Typer(help=_("Orders: publish, see, watch, cancel."), no_args_is_help=True, rich_markup_mode=None)
@@ -93,7 +93,7 @@ def publish(
         watch_order(data["order_id"], as_json, timeout)
 
 
-async def send_order(hub: Hub, body: dict[str, Any], targets: list[str], key: str) -> Any:
+async def send_order(hub: HubClient, body: dict[str, Any], targets: list[str], key: str) -> Any:
     """The hub's answer to this order. Raises CommandError.
 
     When the answer is lost on the way it asks once more with the same key; lost again, the error tells the key.
@@ -109,7 +109,7 @@ async def send_order(hub: Hub, body: dict[str, Any], targets: list[str], key: st
         raise
 
 
-async def post_order(hub: Hub, body: dict[str, Any], key: str) -> Any:
+async def post_order(hub: HubClient, body: dict[str, Any], key: str) -> Any:
     headers = {"Idempotency-Key": key}
     try:
         return await hub.post("/api/orders/create", body, headers)
@@ -126,7 +126,7 @@ def retry_hint(key: str) -> str:
     ).format(key=key)
 
 
-async def target(hub: Hub, who: str) -> str | int:
+async def target(hub: HubClient, who: str) -> str | int:
     """A target as the hub takes it. Digits may be a name or a number, so the hub is asked which."""
     return await user_id(hub, who) if who.isdecimal() else who
 

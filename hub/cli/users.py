@@ -10,12 +10,12 @@ import typer
 
 from hub.cli import lists
 from hub.cli.arguments import AsJson, Page, PageSize, example, point_in_time
-from hub.cli.client import Hub, ask, read
+from hub.cli.client import HubClient, ask, read
 from hub.cli.errors import Refused
 from hub.cli.passwords import FromStdin, ask_password
 from hub.cli.screen import note, say, show, show_json
-from hub.cli.views import UserPage
 from hub.language import _
+from hub.model.answers import AccountPage
 
 app = typer.Typer(help=_("Traders' and admins' accounts."), no_args_is_help=True, rich_markup_mode=None)
 
@@ -65,7 +65,7 @@ def list_users(
     if as_json:
         show_json(data)
         return
-    users = read(data, UserPage)
+    users = read(data, AccountPage)
     show(lists.users(users.rows))
     if len(users.rows) < users.total:
         note(_("{shown} of {total}; see more with --page.").format(shown=len(users.rows), total=users.total))
@@ -113,7 +113,7 @@ def set_password(who: Who, password_stdin: FromStdin = False) -> None:
     epilog=example("hub users kick ann"),
 )
 def kick(who: Who) -> None:
-    async def work(hub: Hub) -> None:
+    async def work(hub: HubClient) -> None:
         await hub.post(f"/api/admin/users/{await user_id(hub, who)}/kick")
 
     ask(work)
@@ -123,18 +123,18 @@ def kick(who: Who) -> None:
 def change(who: str, what: str, body: object) -> None:
     """PUT one property of a user. Raises CommandError."""
 
-    async def work(hub: Hub) -> None:
+    async def work(hub: HubClient) -> None:
         await hub.put(f"/api/admin/users/{await user_id(hub, who)}/{what}", body)
 
     ask(work)
 
 
-async def user_id(hub: Hub, who: str) -> int:
+async def user_id(hub: HubClient, who: str) -> int:
     """The number of the user of this name or, where none has that name, of this number. Raises Refused.
 
     A name wins, since every user has one and so can always be meant.
     """
-    users = read(await hub.get("/api/admin/users", username=who), UserPage)
+    users = read(await hub.get("/api/admin/users", username=who), AccountPage)
     if found := next((user.id for user in users.rows if user.username == who), None):
         return found
     if who.isascii() and who.isdecimal():

@@ -11,12 +11,12 @@ from typing import Any
 import typer
 from rich.live import Live
 
-from hub.cli.client import Hub, ask, read
+from hub.cli.client import HubClient, ask, read
 from hub.cli.errors import NotFinished, OutOfReach, Refused
 from hub.cli.funnel import draw, line
 from hub.cli.screen import note, show_line, stdout, to_json
-from hub.cli.views import OrderDetail
 from hub.language import _
+from hub.model.answers import OrderDetail
 
 PATIENCE_S = 10.0
 """How long a hub that has gone away is asked again before the watch gives up: long enough for a restart."""
@@ -65,7 +65,7 @@ def watch_order(order_id: int, is_json: bool, timeout: float | None) -> None:
         raise typer.Exit(0) from None
 
 
-async def follow(hub: Hub, order_id: int, show: Show, timeout: float | None) -> None:
+async def follow(hub: HubClient, order_id: int, show: Show, timeout: float | None) -> None:
     """Show the order until it is settled. Raises NotFinished after `timeout` seconds, or what `Hub` raises."""
     path = f"/api/orders/{order_id}"
     pause_s = LIVE_PAUSE_S if stdout().is_terminal else PLAIN_PAUSE_S
@@ -83,7 +83,7 @@ async def follow(hub: Hub, order_id: int, show: Show, timeout: float | None) -> 
         ) from None
 
 
-async def _ask_patiently(hub: Hub, path: str, pause_s: float) -> Any:
+async def _ask_patiently(hub: HubClient, path: str, pause_s: float) -> Any:
     """As `hub.get`, but a hub that restarts is waited for."""
     loop = asyncio.get_running_loop()
     end = loop.time() + PATIENCE_S

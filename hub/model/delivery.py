@@ -198,8 +198,8 @@ CONFIRMED: Final = "confirmed"
 """How a settlement ends that is final; an estimate gives way to any."""
 PLACED: Final[frozenset[Outcome]] = frozenset({"success", "failed", "unknown"})
 """Outcomes of an order that was submitted, or may have been."""
-FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed"})
-"""What may replace an `unknown` that the agent itself reported: it was found out what became of it."""
+FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed", "rejected"})
+"""What may replace an `unknown` that the agent itself reported: it was found out what became of it. Never `expired`."""
 
 
 def may_replace(outcome: Outcome | None, reported: Outcome, *, is_presumed: bool) -> bool:

@@ -5,12 +5,10 @@ claimed + not claimed = targeted; sent + not sent = claimed; acked + not acked =
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import msgspec
 
 from hub.model.records import ACTIVE, DISABLED, Absent, AssignmentRow
-from protocol.messages import OUTCOMES
 
 
 class NotClaimed(msgspec.Struct, frozen=True):
@@ -20,6 +18,26 @@ class NotClaimed(msgspec.Struct, frozen=True):
     account_expired: int = 0
     account_disabled: int = 0
     waiting: int = 0
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """Claims by what came of them; `open` is still to come."""
+
+    success: int = 0
+    failed: int = 0
+    rejected: int = 0
+    expired: int = 0
+    unknown: int = 0
+    open: int = 0
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """How the positions of what the exchange took have ended; `open` is not known yet."""
+
+    won: int = 0
+    lost: int = 0
+    tie: int = 0
+    open: int = 0
 
 
 class Funnel(msgspec.Struct, frozen=True):
@@ -32,12 +50,8 @@ class Funnel(msgspec.Struct, frozen=True):
     not_sent: int
     acked: int
     not_acked: int
-    outcomes: dict[str, int]
-    positions: dict[str, int]
-
-
-ENDS: Final = ("won", "lost", "tie")
-"""How a position ends."""
+    outcomes: Outcomes
+    positions: Positions = Positions()
 
 
 def funnel(rows: Sequence[AssignmentRow], absent: Iterable[Absent], is_open: bool) -> Funnel:
@@ -56,20 +70,21 @@ def funnel(rows: Sequence[AssignmentRow], absent: Iterable[Absent], is_open: boo
         not_sent=len(rows) - sent,
         acked=acked,
         not_acked=sent - acked,
-        outcomes={outcome: outcomes[outcome] for outcome in (*OUTCOMES, "open")},
+        outcomes=Outcomes(**outcomes),
         positions=_positions(rows),
     )
 
 
-def _positions(rows: Sequence[AssignmentRow]) -> dict[str, int]:
-    """How the positions of orders that the exchange took have ended; `open` where no agent has said."""
-    ends = Counter((row.settlement or "open").partition(" ")[0] for row in rows if row.outcome == "success")
-    return {end: ends[end] for end in (*ENDS, "open")}
+def _positions(rows: Sequence[AssignmentRow]) -> Positions:
+    """How the positions of orders that the exchange took have ended; open where no agent has said."""
+    return Positions(
+        **Counter((row.settlement or "open").partition(" ")[0] for row in rows if row.outcome == "success")
+    )
 
 
 def is_settled(counts: Funnel, is_open: bool) -> bool:
     """Nothing more is to come: every claim has an outcome, and nobody can claim any more."""
-    return not counts.outcomes["open"] and (not is_open or counts.claimed == counts.targeted)
+    return not counts.outcomes.open and (not is_open or counts.claimed == counts.targeted)
 
 
 def _why(absent: Absent, is_open: bool) -> str:

@@ -15,9 +15,9 @@ USER_STATUS: Final = {ACTIVE: "active", EXPIRED: "expired", DISABLED: "disabled"
 
 PENDING: Final = 1
 ASSIGNED: Final = 2
-OVER: Final = 3
+ORDER_EXPIRED: Final = 3
 CANCELLED: Final = 4
-ORDER_STATUS: Final = {PENDING: "pending", ASSIGNED: "assigned", OVER: "expired", CANCELLED: "cancelled"}
+ORDER_STATUS: Final = {PENDING: "pending", ASSIGNED: "assigned", ORDER_EXPIRED: "expired", CANCELLED: "cancelled"}
 
 
 class Account(msgspec.Struct, frozen=True):

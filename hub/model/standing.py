@@ -15,7 +15,7 @@ _REFUSALS: Final = {
 }
 
 
-def fault(account: Account | None, token_id: str, token_expire_ms: int, now_ms: int) -> Close | None:
+def why_ended(account: Account | None, token_id: str, token_expire_ms: int, now_ms: int) -> Close | None:
     """Why this login may not go on, as the close code that says so; None when all is well."""
     if account is None or account.status == DISABLED:
         return closes.ACCOUNT_DISABLED

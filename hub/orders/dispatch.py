@@ -6,12 +6,10 @@ what is not submitted yet will not be. The decisions stand in `hub.model.deliver
 """
 
 import asyncio
-import secrets
 import time
 from functools import partial
 from typing import Final
 
-import msgspec
 import structlog
 
 from hub.clock import now_ms
@@ -46,7 +44,6 @@ FRESH_MS: Final = 300
 """An order's copy in the cache is gone by while it is younger."""
 SETTLE_DOUBT_S: Final = 5.0
 """How long a publisher waits for the database to say whether a broken COMMIT stands."""
-OWN_KEY: Final = "hub-"
 _RETRY_S: Final = 0.2
 
 log = structlog.get_logger(__name__)
@@ -87,10 +84,8 @@ class Dispatch:
     async def publish(self, draft: Draft) -> OrderRow:
         """Stores the order and rings the doorbell. Committed when it returns; raises InDoubt, Unavailable, Refusal.
 
-        A draft without an idempotency key gets one of the hub's own, by which a COMMIT that broke is settled.
+        The draft's idempotency key settles a COMMIT that broke.
         """
-        if draft.idempotency_key is None:
-            draft = msgspec.structs.replace(draft, idempotency_key=f"{OWN_KEY}{secrets.token_hex(16)}")
         row, is_new = await self._store_once(draft)
         if is_new:
             metrics.ORDERS.inc()
@@ -109,6 +104,8 @@ class Dispatch:
             try:
                 row, is_new = await self._store.orders.publish(draft, now_ms())
             except InDoubt as error:
+                if draft.idempotency_key is None:
+                    raise
                 doubt = error
             except Unavailable:
                 if doubt is None:

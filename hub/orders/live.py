@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hub.model.delivery import LONGEST_LIFE_MS, REPORTING_MS, is_in_window
-from hub.model.records import CANCELLED, OVER, OrderRow
+from hub.model.records import CANCELLED, ORDER_EXPIRED, OrderRow
 from hub.sessions.registry import Session
 from protocol.messages import Order
 
@@ -78,7 +78,7 @@ class LiveOrders:
         cancelled = CANCELLED_BY_ADMIN if row.status == CANCELLED else None
         if row.order.id in self._cancelled_before:
             cancelled = self._cancelled_before.pop(row.order.id)[0]
-        live = LiveOrder(row.order, targets, cancelled, is_over=row.status == OVER)
+        live = LiveOrder(row.order, targets, cancelled, is_over=row.status == ORDER_EXPIRED)
         self._orders[row.order.id] = live
         return live
 

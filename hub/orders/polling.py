@@ -6,7 +6,6 @@ order is answered, so a user who polls and is pushed to still gets each order on
 
 from dataclasses import replace
 
-from hub.access.auth import Principal
 from hub.clock import now_ms
 from hub.cluster.claims import NEW, OURS
 from hub.errors import Refusal
@@ -67,7 +66,7 @@ class Polling:
 
     async def record_result(
         self,
-        principal: Principal,
+        token: Token,
         close: Close | None,
         order_id: int,
         outcome: Outcome,
@@ -79,9 +78,6 @@ class Polling:
 
         A fact is not refused for its messenger's state: a login that has ended may report until window + 1 h.
         """
-        token = principal.token
-        if token is None:
-            raise Refusal("forbidden", "for traders: the bootstrap token has no orders of its own")
         row = await self._store.orders.get(order_id)
         at_ms = now_ms()
         if close is not None and (row is None or not takes_reports(row.order.expires_ms, at_ms)):

@@ -6,7 +6,7 @@ The invariant: nobody is logged out because Redis lost its data; the login's tok
 from hub.access.accounts import Accounts
 from hub.clock import now_ms
 from hub.model.records import Account
-from hub.model.standing import fault
+from hub.model.standing import why_ended
 from hub.sessions.registry import Registry, Session
 
 
@@ -38,7 +38,7 @@ class Recheck:
 
     def end_unfit(self, session: Session, account: Account | None) -> bool:
         """Ends the session if it may not go on; True if it did."""
-        close = fault(account, session.token_id, session.token_expire_ms, now_ms())
+        close = why_ended(account, session.token_id, session.token_expire_ms, now_ms())
         if close is not None:
             self._registry.close(session, close)
         return close is not None

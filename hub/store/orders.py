@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, select, update
 
 from hub.errors import Refusal, Rejected
 from hub.model.delivery import LONGEST_LIFE_MS
-from hub.model.records import ASSIGNED, CANCELLED, OVER, PENDING, Draft, OrderRow
+from hub.model.records import ASSIGNED, CANCELLED, ORDER_EXPIRED, PENDING, Draft, OrderRow
 from hub.store.tables import orders
 from protocol.messages import Order
 
@@ -104,7 +104,7 @@ class Orders:
         query = (
             update(orders)
             .where(orders.c.id.in_(order_ids), orders.c.status.in_(LIVE))
-            .values(status=OVER, updated_at=now_ms)
+            .values(status=ORDER_EXPIRED, updated_at=now_ms)
         )
         async with self._database.writing() as connection:
             await connection.execute(query)

@@ -4,54 +4,55 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.access.auth import Auth
+from hub.access.principal import LoggedIn, Principal
+from hub.model.answers import NewLogin, Verified
+from hub.model.bodies import Credentials
+from hub.orders.greeting import Greeting
 from hub.sessions.account_changes import AccountChanges
-from hub.web.bodies import Credentials
 from hub.web.envelope import answer, read
-from hub.web.guard import Guard
 from hub.web.times import Times
 
 
 class AuthRoutes:
-    def __init__(self, *, auth: Auth, guard: Guard, changes: AccountChanges, times: Times) -> None:
+    """Logins, as HTTP."""
+
+    def __init__(self, *, auth: Auth, changes: AccountChanges, greeting: Greeting, times: Times) -> None:
         self._auth = auth
-        self._guard = guard
         self._changes = changes
+        self._greeting = greeting
         self._times = times
 
     async def login(self, request: Request) -> Response:
+        """A new session, which ends an older one of the same user."""
         body = await read(request, Credentials)
         address = request.client.host if request.client else ""
+        await self._greeting.learn_hub_id()
         login = await self._auth.login(body.username, body.password, body.device_id or "", address)
         await self._changes.user_changed(login.account.id)
         return answer(
-            {
-                "token": login.text,
-                "user_id": login.account.id,
-                "expire_at": self._times.show(login.account.expire_ms),
-                "expire_ms": login.account.expire_ms,
-                "token_expire_at": self._times.show(login.token.expire_ms),
-                "token_expire_ms": login.token.expire_ms,
-            }
+            NewLogin(
+                token=login.text,
+                user_id=login.account.id,
+                expire_at=self._times.show(login.account.expire_ms),
+                expire_ms=login.account.expire_ms,
+                token_expire_at=self._times.text(login.token.expire_ms),
+                token_expire_ms=login.token.expire_ms,
+                hub_id=self._greeting.hub_id,
+            )
         )
 
-    async def verify(self, request: Request) -> Response:
-        principal = await self._guard.anyone(request)
-        account = principal.account
-        return answer(
-            {
-                "user_id": account.id if account else None,
-                "username": account.username if account else None,
-                "role": principal.role,
-            }
-        )
+    async def verify(self, _request: Request, principal: Principal) -> Response:
+        """Who holds the token."""
+        username = principal.account.username if isinstance(principal, LoggedIn) else None
+        return answer(Verified(principal.user_id, username, principal.role))
 
-    async def logout(self, request: Request) -> Response:
-        principal = await self._guard.anyone(request)
-        await self._auth.logout(principal)
-        if principal.account is not None:
+    async def logout(self, _request: Request, principal: Principal) -> Response:
+        """Ends the session of this token, and no newer one."""
+        if isinstance(principal, LoggedIn):
+            await self._auth.logout(principal.token)
             await self._changes.user_changed(principal.account.id)
         return answer()
 
-    async def heartbeat(self, request: Request) -> Response:
-        await self._guard.trader(request)
+    async def heartbeat(self, _request: Request, _principal: LoggedIn) -> Response:
+        """Says that the login counts; deployed polling clients ask."""
         return answer()

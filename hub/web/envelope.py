@@ -1,6 +1,6 @@
 """The envelope of every answer, the error table, and how bodies are read.
 
-Handlers and the socket import it. The invariants: the HTTP status equals `code`, an error also has `detail` with
+The invariants: the HTTP status equals `code`, an error also has `detail` with
 the same text, and no answer shows a traceback.
 """
 
@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from hub.errors import InDoubt, Refusal, Unavailable
-from hub.runtime.readiness import PartState
-from hub.web.bodies import TAKES
+from hub.model.answers import PartAnswer, Ready
+from hub.model.bodies import TAKES
 
 MAX_BODY_BYTES: Final = 64 * 1024
 LARGEST_ID: Final = 2**63 - 1
@@ -44,15 +44,16 @@ def unavailable(error: Unavailable) -> Response:
     """The environment's fault: try again."""
     log.warning("request failed", error=str(error))
     if isinstance(error, InDoubt):
-        text = f"{error.what} went out of reach: it is not known whether it was stored; ask before repeating"
-        return _error(503, text, {"retry-after": "1"})
+        text = f"{error.what} went out of reach: it is not known whether it was stored"
+        settles = f"; ask with this key before repeating: Idempotency-Key: {error.key}" if error.key else ""
+        return _error(503, text + (settles or "; look before repeating"), {"retry-after": "1"})
     return _error(503, f"{error.what} is out of reach: nothing was stored, try again", {"retry-after": "1"})
 
 
-def not_ready(parts: list[PartState]) -> Response:
+def not_ready(parts: list[PartAnswer]) -> Response:
     """503 with every part; the message names those that do not work."""
     message = "; ".join(f"{part.name}: {part.why}" for part in parts if not part.is_ready)
-    content = {"code": 503, "message": message, "data": {"parts": parts}, "detail": message}
+    content = {"code": 503, "message": message, "data": Ready(parts), "detail": message}
     return _json(503, content, {"retry-after": "1"})
 
 
@@ -161,6 +162,11 @@ def _explain(error: msgspec.ValidationError) -> str:
 
 def _error(status: int, message: str, headers: dict[str, str]) -> Response:
     return _json(status, {"code": status, "message": message, "data": None, "detail": message}, headers)
+
+
+def document(content: object) -> Response:
+    """A document of its own, without the envelope."""
+    return Response(_encoder.encode(content), 200, media_type="application/json")
 
 
 def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

@@ -1,42 +1,83 @@
-"""Who may come in: one guard for all handlers."""
+"""Who may come in: each route is wrapped by what it needs, and its handler is handed who asks."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from starlette.requests import Request
+from starlette.responses import Response
 
-from hub.access.auth import Auth, Principal
+from hub.access.auth import Auth, Examined
+from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.errors import Refusal
-from hub.model.tokens import Token
+from hub.model.rights import Right, may, whose
 from hub.web.envelope import bearer
-from protocol.closes import Close
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Guarded(NamedTuple):
+    """A handler behind its guard. `need`: a right, `login`, `any login` (also an ended one), or None for everybody."""
+
+    need: Right | str | None
+    run: Handler
+    summary: str
 
 
 class Guard:
-    """Refuses 401 without a good token, 403 for the wrong role or an unfit account."""
+    """Refuses 401 without a good token, 403 for what the role may not do or an unfit account."""
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
-    async def anyone(self, request: Request) -> Principal:
-        return await self._auth.authenticate(bearer(request))
+    def public(self, handler: Handler) -> Guarded:
+        """For everybody."""
+        return Guarded(None, handler, _summary(handler))
 
-    async def admin(self, request: Request) -> Principal:
-        principal = await self.anyone(request)
-        if principal.role != "admin":
-            raise Refusal("forbidden", "for admins only")
-        return principal
+    def login(self, handler: Callable[[Request, Principal], Awaitable[Response]]) -> Guarded:
+        """For whoever holds a good token."""
 
-    async def trader(self, request: Request) -> Token:
-        principal = await self.anyone(request)
-        if principal.role != "trader" or principal.token is None:
-            raise Refusal("forbidden", "for traders only")
-        return principal.token
+        async def run(request: Request) -> Response:
+            return await handler(request, await self._auth.authenticate(bearer(request)))
 
-    async def reporter(self, request: Request) -> tuple[Principal, Close | None]:
-        """Who holds the token, and what is wrong with the login: a result is taken from an ended one too."""
-        text = bearer(request)
-        if text is None or self._auth.is_bootstrap(text):
-            principal, close = await self._auth.authenticate(text), None
-        else:
-            principal, close = await self._auth.examine(text)
-        if principal.role != "trader":
-            raise Refusal("forbidden", "for traders only")
-        return principal, close
+        return Guarded("login", run, _summary(handler))
+
+    def needs(self, right: Right, handler: Callable[[Request, Principal], Awaitable[Response]]) -> Guarded:
+        """For those whose role has the right."""
+
+        async def run(request: Request) -> Response:
+            principal = await self._auth.authenticate(bearer(request))
+            if not may(principal.role, right):
+                raise Refusal("forbidden", f"for {whose(right)}s only")
+            return await handler(request, principal)
+
+        return Guarded(right, run, _summary(handler))
+
+    def trader(self, right: Right, handler: Callable[[Request, LoggedIn], Awaitable[Response]]) -> Guarded:
+        """The same where the login itself matters: the bootstrap token has no orders of its own."""
+
+        async def run(request: Request, principal: Principal) -> Response:
+            if isinstance(principal, Bootstrap):
+                raise Refusal("forbidden", "for traders only")
+            return await handler(request, principal)
+
+        return self.needs(right, run)._replace(summary=_summary(handler))
+
+    def any_login(self, handler: Callable[[Request, Examined], Awaitable[Response]]) -> Guarded:
+        """For traders, also by a login that has ended: a fact is not refused for its messenger's state."""
+
+        async def run(request: Request) -> Response:
+            text = bearer(request)
+            if text is None or self._auth.is_bootstrap(text):
+                await self._auth.authenticate(text)
+                raise Refusal("forbidden", "for traders only")
+            examined = await self._auth.examine(text)
+            if examined.account is not None and examined.account.role != "trader":
+                raise Refusal("forbidden", "for traders only")
+            return await handler(request, examined)
+
+        return Guarded("any login", run, _summary(handler))
+
+
+def _summary(handler: object) -> str:
+    """The first sentence of a handler's docstring."""
+    return (handler.__doc__ or "").strip().splitlines()[0] if handler.__doc__ else ""

@@ -10,9 +10,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from hub.access.auth import Auth, Principal
+from hub.access.auth import Auth
+from hub.access.principal import Bootstrap, LoggedIn
 from hub.clock import now_ms
 from hub.errors import Refusal, Unavailable
+from hub.model.rights import may
 from hub.orders.dispatch import Dispatch
 from hub.sessions.outbox import Outbox, QueueOutbox
 from hub.sessions.registry import Session
@@ -42,13 +44,13 @@ class Socket:
             newest = self._auth.newest_order_id
             await _Connection(socket, principal, self._dispatch, newest).live(self._hello_timeout_s)
 
-    async def _admit(self, socket: WebSocket) -> Principal | None:
+    async def _admit(self, socket: WebSocket) -> LoggedIn | None:
         """Who is at the door; None when refused, which has then been answered."""
         try:
             if SUBPROTOCOL not in socket.scope["subprotocols"]:
                 raise Refusal("bad_request", f"Sec-WebSocket-Protocol: takes {SUBPROTOCOL}")
             principal = await self._auth.authenticate(bearer(HTTPConnection(socket.scope)))
-            if principal.account is None or principal.role != "trader":
+            if isinstance(principal, Bootstrap) or not may(principal.role, "orders:take"):
                 raise Refusal("forbidden", "the socket is for traders' agents")
         except Refusal as refusal:
             await socket.send_denial_response(refused(refusal))
@@ -62,7 +64,7 @@ class Socket:
 class _Connection:
     """One accepted connection until its end."""
 
-    def __init__(self, socket: WebSocket, principal: Principal, dispatch: Dispatch, newest_order_id: int) -> None:
+    def __init__(self, socket: WebSocket, principal: LoggedIn, dispatch: Dispatch, newest_order_id: int) -> None:
         self._socket = socket
         self._dispatch = dispatch
         self._conversation = Conversation("hub")
@@ -149,14 +151,12 @@ class _Connection:
 
 def _session(
     socket: WebSocket,
-    principal: Principal,
+    principal: LoggedIn,
     conversation: Conversation[ToHub],
     outbox: Outbox,
     newest_order_id: int,
 ) -> Session:
     account, token = principal.account, principal.token
-    if account is None or token is None:
-        raise TypeError("only a trader's login has a session")
     return Session(
         account.id,
         account.username,

@@ -1,13 +1,13 @@
-"""Times as HTTP shows and takes them, in the configured zone. Routes import it; inside, times are milliseconds."""
+"""Times as HTTP shows and takes them, in the configured zone. Inside, times are milliseconds."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hub.errors import Refusal
+from hub.model.bodies import TIME_TAKES
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 FIRST_YEAR, LAST_YEAR = 1971, 9990
-TAKES = "YYYY-MM-DD HH:MM:SS in the hub's zone, or ISO 8601 with an offset"
 
 
 class Times:
@@ -18,7 +18,11 @@ class Times:
 
     def show(self, at_ms: int | None) -> str | None:
         """`YYYY-MM-DD HH:MM:SS`, cut to the second."""
-        return None if at_ms is None else datetime.fromtimestamp(at_ms // 1_000, self._zone).strftime(FORMAT)
+        return None if at_ms is None else self.text(at_ms)
+
+    def text(self, at_ms: int) -> str:
+        """The same of a time that is there."""
+        return datetime.fromtimestamp(at_ms // 1_000, self._zone).strftime(FORMAT)
 
     def read(self, field: str, text: str | None) -> int | None:
         """Epoch milliseconds. Refuses 422 with the field's name."""
@@ -39,5 +43,5 @@ def _with_offset(field: str, text: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise Refusal("invalid", f"{field}: takes {TAKES}")
+        raise Refusal("invalid", f"{field}: takes {TIME_TAKES}")
     return at

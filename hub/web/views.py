@@ -1,57 +1,86 @@
-"""Records as HTTP shows them: times in text with their twin in milliseconds, statuses with their word."""
-
-from typing import Any
+"""Records as HTTP shows them: the structs of `hub.model.answers`, with times in the hub's zone."""
 
 import msgspec
 
-from hub.model.records import ORDER_STATUS, USER_STATUS, Account, AssignmentRow, OrderRow
+from hub.model.answers import (
+    AccountAnswer,
+    AgentAnswer,
+    AssignmentAnswer,
+    ContradictionAnswer,
+    OrderAnswer,
+    OrderDetail,
+    PulledOrder,
+)
+from hub.model.funnel import Funnel
+from hub.model.records import ORDER_STATUS, USER_STATUS, Account, AssignmentRow, Contradiction, OrderRow
 from hub.sessions.presence import Agent
 from hub.web.times import Times
 from protocol.messages import Order
 
 
-def order_for_trader(order: Order, times: Times) -> dict[str, Any]:
+def order_for_trader(order: Order, times: Times) -> PulledOrder:
     """What a pull answers."""
-    return {
-        "id": order.id,
-        "time_increments": order.time_increments,
-        "symbol_name": order.symbol_name,
-        "direction": order.direction,
-        "valid_duration": order.valid_duration,
-        "created_at": times.show(order.created_ms),
-        "created_ms": order.created_ms,
-        "expires_ms": order.expires_ms,
-    }
+    return PulledOrder(
+        id=order.id,
+        time_increments=order.time_increments,
+        symbol_name=order.symbol_name,
+        direction=order.direction,
+        valid_duration=order.valid_duration,
+        created_at=times.text(order.created_ms),
+        created_ms=order.created_ms,
+        expires_ms=order.expires_ms,
+    )
 
 
-def order_for_admin(row: OrderRow, times: Times) -> dict[str, Any]:
-    return order_for_trader(row.order, times) | {
-        "expires_at": times.show(row.order.expires_ms),
-        "status": row.status,
-        "status_text": ORDER_STATUS[row.status],
-        "created_by": row.created_by,
-        "targets": row.targets,
-    }
+def order_for_admin(row: OrderRow, times: Times) -> OrderAnswer:
+    """An order of a list."""
+    return OrderAnswer(
+        **msgspec.structs.asdict(order_for_trader(row.order, times)),
+        expires_at=times.text(row.order.expires_ms),
+        status=row.status,
+        status_text=ORDER_STATUS[row.status],
+        created_by=row.created_by,
+        targets=list(row.targets) if row.targets is not None else None,
+    )
 
 
-def assignment(row: AssignmentRow, times: Times) -> dict[str, Any]:
-    return msgspec.structs.asdict(row) | {"assigned_at": times.show(row.assigned_ms)}
+def order_in_detail(
+    row: OrderRow,
+    counts: Funnel,
+    is_settled: bool,
+    assignments: list[AssignmentRow],
+    contradictions: list[Contradiction],
+    times: Times,
+) -> OrderDetail:
+    """One order, its funnel, and who has it."""
+    return OrderDetail(
+        **msgspec.structs.asdict(order_for_admin(row, times)),
+        is_settled=is_settled,
+        funnel=counts,
+        assignments=[
+            AssignmentAnswer(**msgspec.structs.asdict(assigned), assigned_at=times.text(assigned.assigned_ms))
+            for assigned in assignments
+        ],
+        contradictions=[ContradictionAnswer(**msgspec.structs.asdict(found)) for found in contradictions],
+    )
 
 
-def account(user: Account, is_connected: bool, times: Times) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "username": user.username,
-        "role": user.role,
-        "status": user.status,
-        "status_text": USER_STATUS[user.status],
-        "expire_at": times.show(user.expire_ms),
-        "expire_ms": user.expire_ms,
-        "created_at": times.show(user.created_ms),
-        "created_ms": user.created_ms,
-        "connected": is_connected,
-    }
+def account(user: Account, is_connected: bool, times: Times) -> AccountAnswer:
+    """A user of a list."""
+    return AccountAnswer(
+        id=user.id,
+        username=user.username,
+        role=user.role,
+        status=user.status,
+        status_text=USER_STATUS[user.status],
+        expire_at=times.show(user.expire_ms),
+        expire_ms=user.expire_ms,
+        created_at=times.text(user.created_ms),
+        created_ms=user.created_ms,
+        connected=is_connected,
+    )
 
 
-def agent(connected: Agent, times: Times) -> dict[str, Any]:
-    return msgspec.structs.asdict(connected) | {"since": times.show(connected.since_ms)}
+def agent(connected: Agent, times: Times) -> AgentAnswer:
+    """A connected agent of a list."""
+    return AgentAnswer(**msgspec.structs.asdict(connected), since=times.text(connected.since_ms))

@@ -108,7 +108,7 @@ def test_words_and_limits_are_named(word: str) -> None:
 
 
 def test_the_report_over_http_is_one_the_hub_takes() -> None:
-    from hub.web.bodies import OrderResult, ResultBody
+    from hub.model.bodies import OrderResult, ResultBody
 
     block = re.search(r"POST /api/orders/record-result\n.*?\n\n(\{.*?)```", README, re.DOTALL)
     assert block is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hub.cli.funnel import BAR_WIDTH, bar, draw, line
-from hub.cli.views import OrderDetail
+from hub.model.answers import OrderDetail
 
 from .shapes import funnel, order
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.model.records import ACTIVE, DISABLED, EXPIRED, Account
-from hub.model.standing import fault, refusal
+from hub.model.standing import refusal, why_ended
 from protocol import closes
 from protocol.closes import Close
 
@@ -41,7 +41,7 @@ STATUS = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_gravest_fault_is_named(case: str) -> None:
     found, token_expire_ms, close = CASES[case]
-    assert fault(found, "mine", token_expire_ms, NOW) is close
+    assert why_ended(found, "mine", token_expire_ms, NOW) is close
 
 
 @given(
@@ -51,7 +51,7 @@ def test_the_gravest_fault_is_named(case: str) -> None:
     st.integers(NOW - 2, NOW + 2),
 )
 def test_only_a_login_without_any_fault_passes(status: int, ends: int | None, session: str | None, token: int) -> None:
-    found = fault(account(status, ends, session), "mine", token, NOW)
+    found = why_ended(account(status, ends, session), "mine", token, NOW)
     is_good = status == ACTIVE and (ends is None or ends > NOW) and session == "mine" and token > NOW
     assert (found is None) == is_good
     if found is not None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from hub.model.delivery import REPORTING_MS
-from hub.model.records import ASSIGNED, CANCELLED, OVER, PENDING, OrderRow
+from hub.model.records import ASSIGNED, CANCELLED, ORDER_EXPIRED, PENDING, OrderRow
 from hub.orders.live import LiveOrders
 from protocol.messages import Order
 
@@ -26,7 +26,7 @@ def test_an_order_is_learned_once_and_keeps_what_was_done_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "may_go_out"), [(PENDING, True), (ASSIGNED, True), (OVER, False), (CANCELLED, False)]
+    ("status", "may_go_out"), [(PENDING, True), (ASSIGNED, True), (ORDER_EXPIRED, False), (CANCELLED, False)]
 )
 def test_only_a_live_order_goes_out(status: int, may_go_out: bool) -> None:
     orders = LiveOrders()
@@ -56,7 +56,9 @@ def test_a_cancelled_order_goes_out_no_more() -> None:
 
 def test_only_a_cancelled_order_is_called_so() -> None:
     orders = LiveOrders()
-    learned = [orders.track(row(order_id, status)) for order_id, status in enumerate((PENDING, OVER, CANCELLED), 1)]
+    learned = [
+        orders.track(row(order_id, status)) for order_id, status in enumerate((PENDING, ORDER_EXPIRED, CANCELLED), 1)
+    ]
     assert [live and live.cancelled is not None for live in learned] == [False, False, True]
 
 

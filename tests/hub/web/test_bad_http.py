@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 import pytest
 
-from hub.web.bodies import TAKES
+from hub.model.bodies import TAKES
 from tests.hub.conftest import PASSWORD, Agent, Answer, Client, User, changed_token, good_order
 from tests.services.waiting import wait_until
 

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from hub.model.records import Role
-from hub.web.times import TAKES as TIME_TAKES
 from protocol.messages import (
     LONGEST_WINDOW_S,
     DeviceId,
@@ -23,6 +22,7 @@ from protocol.messages import (
 
 Username = Annotated[str, Meta(pattern=r"^[\w.@+-]{3,50}\Z")]
 Password = Annotated[str, Meta(min_length=8, max_length=128)]
+TIME_TAKES: Final = "YYYY-MM-DD HH:MM:SS in the hub's zone, or ISO 8601 with an offset"
 Target = Annotated[str, Meta(max_length=50)] | Id
 
 TAKES: Final[dict[str, str]] = {
@@ -49,6 +49,8 @@ TAKES: Final[dict[str, str]] = {
 
 
 class Credentials(msgspec.Struct, frozen=True):
+    """A login. `device_id` names the agent's installation."""
+
     # No pattern here: a name that cannot exist is a wrong one, not a malformed request.
     username: Annotated[str, Meta(max_length=200)]
     password: Annotated[str, Meta(max_length=200)]
@@ -56,6 +58,8 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class NewUser(msgspec.Struct, frozen=True):
+    """A user to be made."""
+
     username: Username
     password: Password
     expire_at: str | None = None
@@ -63,18 +67,26 @@ class NewUser(msgspec.Struct, frozen=True):
 
 
 class NewExpiry(msgspec.Struct, frozen=True):
+    """When an account expires; null for never."""
+
     expire_at: str | None
 
 
 class NewStatus(msgspec.Struct, frozen=True):
+    """1 active, 2 expired, 3 disabled."""
+
     status: Literal[1, 2, 3]
 
 
 class NewPassword(msgspec.Struct, frozen=True):
+    """A password to be set."""
+
     password: Password
 
 
 class NewOrder(msgspec.Struct, frozen=True):
+    """An order to be published; `targets` are usernames or user ids, null for every trader."""
+
     time_increments: Increment
     symbol_name: Symbol
     direction: Direction
@@ -83,10 +95,14 @@ class NewOrder(msgspec.Struct, frozen=True):
 
 
 class CancelOrder(msgspec.Struct, frozen=True):
+    """Why an order is cancelled."""
+
     reason: Annotated[str, Meta(max_length=200)] = ""
 
 
 class OrderId(msgspec.Struct, frozen=True):
+    """An order of the trader's own."""
+
     order_id: Id
 
 
@@ -104,5 +120,7 @@ class ResultBody(msgspec.Struct, frozen=True):
 
 
 class OrderResult(msgspec.Struct, frozen=True):
+    """What came of an order."""
+
     order_id: Id
     result: ResultBody

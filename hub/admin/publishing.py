@@ -1,0 +1,63 @@
+"""What admins do to orders: one place that knows who acts, turns names into targets, and tells the story."""
+
+import secrets
+from typing import Final
+
+import structlog
+
+from hub.access.principal import Principal
+from hub.errors import InDoubt, Refusal
+from hub.model.bodies import NewOrder, Target
+from hub.model.records import Draft, OrderRow
+from hub.orders.dispatch import Dispatch
+from hub.store import Store
+
+OWN_KEY: Final = "hub-"
+"""How an idempotency key begins that the hub made itself."""
+
+log = structlog.get_logger(__name__)
+
+
+class Publishing:
+    """Orders as admins make and cancel them. `actor` is who asks; it has been checked to be allowed."""
+
+    def __init__(self, *, store: Store, dispatch: Dispatch) -> None:
+        self._store = store
+        self._dispatch = dispatch
+
+    async def publish(self, actor: Principal, what: NewOrder, key: str | None) -> OrderRow:
+        """Publishes the order once for each key. Raises Refusal, Unavailable; InDoubt with the key that settles it."""
+        key = key or f"{OWN_KEY}{secrets.token_hex(16)}"
+        draft = Draft(
+            time_increments=what.time_increments,
+            symbol_name=what.symbol_name,
+            direction=what.direction,
+            valid_duration=what.valid_duration,
+            targets=await self._targets(what.targets) if what.targets is not None else None,
+            created_by=actor.user_id,
+            idempotency_key=key,
+        )
+        try:
+            row = await self._dispatch.publish(draft)
+        except InDoubt as error:
+            raise InDoubt(error.what, error.why, key=key) from error
+        log.info("order published", actor=actor.name, order_id=row.order.id, symbol=row.order.symbol_name)
+        return row
+
+    async def cancel(self, actor: Principal, order_id: int, reason: str) -> None:
+        """Cancels a live order everywhere. Raises Refusal, Unavailable."""
+        if await self._store.orders.get(order_id) is None:
+            raise Refusal("not_found", f"there is no order {order_id}")
+        if not await self._dispatch.cancel(order_id, reason):
+            raise Refusal("conflict", f"order {order_id} is past its window or cancelled already")
+        log.info("order cancelled", actor=actor.name, order_id=order_id, reason=reason)
+
+    async def _targets(self, wanted: list[Target]) -> tuple[int, ...]:
+        """The traders' ids, in order. Refuses 422 those that do not exist."""
+        names = [target for target in wanted if isinstance(target, str)]
+        ids = {target for target in wanted if isinstance(target, int)}
+        by_name = await self._store.users.ids_of(names) if names else {}
+        known = await self._store.users.traders_among(list(ids)) if ids else set()
+        if missing := [*(name for name in names if name not in by_name), *sorted(ids - known)]:
+            raise Refusal("invalid", f"targets: there is no trader {missing[0]!r}")
+        return tuple(sorted(known | set(by_name.values())))
