@@ -1,0 +1,37 @@
+"""Windows without a screen, on the loop that the program has."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PyQt6.QtWidgets import QApplication
+
+from agent import language
+from agent.ui.loop import DeskLoop
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    was = language.current()
+    language.switch("en")
+    yield
+    language.switch(was)
+
+
+@pytest.fixture
+def run(qapp: QApplication) -> Iterator[Run]:
+    """Runs a coroutine to its end on the desk's loop."""
+    loop = DeskLoop(qapp)
+    asyncio.set_event_loop(loop)
+    try:
+        yield lambda life: loop.run_until_complete(asyncio.wait_for(life, 60))
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
