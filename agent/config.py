@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent.model.account import is_loopback, normal_server
-from agent.model.limits import Limits
+from agent.model.rules import Rules
 from protocol.messages import Increment
 
 Stake = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
@@ -111,9 +111,10 @@ class Settings(BaseSettings):
             return value
         return frozenset(symbol.strip().upper() for symbol in value.split(",") if symbol.strip())
 
-    def limits(self) -> Limits:
-        """The trader's limits."""
-        return Limits(self.min_order_amount, self.max_order_amount, self.allowed_symbols)
+    def limits(self) -> Rules:
+        """What the settings bind an order to; the trader's own rules may bind it further."""
+        stakes = {"": self.order_amount}
+        return Rules(self.min_order_amount, self.max_order_amount, self.allowed_symbols, stakes=stakes)
 
     def payouts(self) -> dict[Increment, Decimal]:
         """Profit per unit of stake, an increment each."""

@@ -97,6 +97,27 @@ TEMPLATES: Final[dict[str, str]] = {
     "limit.min_stake": N_("stake {stake} is under the minimum of {min}"),
     "limit.max_stake": N_("stake {stake} is over the maximum of {max}"),
     "limit.symbols": N_("symbol {symbol} is not allowed here, only {symbols}"),
+    "limit.increments": N_("increments: {increment} is not allowed here, only {increments}"),
+    "limit.directions": N_("directions: {direction} is not allowed here, only {directions}"),
+    "limit.min_payout": N_("min_payout: the ratio {ratio} is under {min}"),
+    "limit.weekdays": N_("weekdays: no trading on {day}, only on {days}"),
+    "limit.quiet_hours": N_("quiet_hours: no trading within {hours}"),
+    "limit.gap_s": N_("gap_s: the last order was {seconds} s ago, at least {min} s must lie between"),
+    "limit.losses_in_a_row": N_("losses_in_a_row: {used} lost and {open} still open, at most {max}"),
+    "limit.losses_in_a_row_pause": N_("losses_in_a_row: {used} lost, a pause until {until}"),
+    "limit.open_positions": N_("open_positions: {used} are open, at most {max}"),
+    "limit.orders_per_hour": N_("orders_per_hour: {used} in the last hour, at most {max}"),
+    "limit.orders_per_day": N_("orders_per_day: {used} today, at most {max}"),
+    "limit.stake_per_day": N_("stake_per_day: {used} today and {stake} more, at most {max}"),
+    "limit.loss_per_day": N_("loss_per_day: {used} lost today, {at_risk} at risk and {stake} more, at most {max}"),
+    "limit.fall_from_peak": N_(
+        "fall_from_peak: {used} under today's highest profit, {at_risk} at risk and {stake} more, at most {max}"
+    ),
+    "limit.profit_per_day": N_("profit_per_day: {used} earned today, enough is {max}"),
+    "limit.max_move": N_("max_move: the index moved by {moved} % since the order was published, at most {max} %"),
+    "limit.max_move_no_price": N_("max_move: the index price of {symbol} is not known, so nothing is placed"),
+    "limit.no_stake": N_("stake: no stake is set for {symbol} {increment}"),
+    "limits.unreadable": N_("the limits cannot be read, so nothing is placed: {why}"),
 }
 
 

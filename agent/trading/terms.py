@@ -11,7 +11,9 @@ import msgspec
 
 from agent.model import limits
 from agent.model.engine import Refused
-from agent.model.limits import Limits
+from agent.model.limits import Case
+from agent.model.rules import Rules
+from agent.model.tally import Tally
 from protocol.messages import Increment, Order
 
 
@@ -31,13 +33,14 @@ class Terms(Protocol):
 
 
 class FixedTerms(msgspec.Struct, frozen=True):
-    """The terms of the settings: one stake for every order."""
+    """One stake for every order, whatever there was before."""
 
     stake: Decimal
     payouts: Mapping[Increment, Decimal]
-    limits: Limits
+    limits: Rules
 
     def of(self, order: Order) -> Approved | Refused:
         """What the settings say of this order."""
-        refused = limits.check(self.limits, order, self.stake)
-        return refused or Approved(self.stake, self.payouts[order.time_increments])
+        ratio = self.payouts[order.time_increments]
+        refused = limits.check(Case(self.limits, self.stake, Tally(), order.created_ms, order, ratio))
+        return refused or Approved(self.stake, ratio)

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from agent.config import Settings
 from agent.model import limits
-from agent.model.limits import Limits
+from agent.model.limits import Case
+from agent.model.rules import Rules
+from agent.model.tally import Tally
 from protocol.messages import Order
 
-LIMITS = Limits(Decimal(5), Decimal(200), frozenset({"BTCUSDT"}))
+LIMITS = Rules(Decimal(5), Decimal(200), frozenset({"BTCUSDT"}))
 
 
 @pytest.mark.parametrize("stake", ["5", "6", "200", "5.0", "2E+1"])
@@ -40,7 +42,7 @@ def test_a_stake_is_refused_and_never_trimmed(stake: str, reason: str) -> None:
 
 def test_only_allowed_symbols_pass() -> None:
     order = Order(1, "TEN_MINUTE", "ETHUSDT", "LONG", 60, 0, 60_000)
-    refused = limits.check(LIMITS, order, Decimal(5))
+    refused = limits.check(Case(LIMITS, Decimal(5), Tally(), 0, order))
     assert refused is not None
     assert refused.reason.text() == "symbol ETHUSDT is not allowed here, only BTCUSDT"
 
@@ -48,7 +50,9 @@ def test_only_allowed_symbols_pass() -> None:
 def test_the_defaults_are_those_of_the_contract() -> None:
     settings = Settings()
     assert settings.server_url == "http://127.0.0.1:8000"
-    assert settings.limits() == Limits(Decimal(5), Decimal(200), frozenset({"BTCUSDT", "ETHUSDT"}))
+    assert settings.limits() == Rules(
+        Decimal(5), Decimal(200), frozenset({"BTCUSDT", "ETHUSDT"}), stakes={"": Decimal(5)}
+    )
     assert settings.payouts() == {
         "TEN_MINUTE": Decimal("0.80"),
         "THIRTY_MINUTE": Decimal("0.85"),

@@ -24,8 +24,8 @@ from agent.model.account import Owner
 from agent.model.clock import Reading, Sample
 from agent.model.engine import Refused, State
 from agent.model.events import Events
-from agent.model.limits import Limits
 from agent.model.reasons import Reason
+from agent.model.rules import Rules
 from agent.trading.executor import Executor
 from agent.trading.gate import Gate
 from agent.trading.journal import Journal
@@ -171,7 +171,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         clock = HubClock(world)
         sample = Sample(self.world.now - 10, self.world.now - 5, self.world.now - 5, clock.read())
         clock.restart(sample)
-        limits = Limits(Decimal(5), Decimal(200), frozenset({"BTCUSDT"}))
+        limits = Rules(Decimal(5), Decimal(200), frozenset({"BTCUSDT"}))
         terms = FixedTerms(Decimal(5), {"TEN_MINUTE": Decimal("0.80")}, limits)
         gate = Gate(self.journal, clock, self.exchange, terms, world, self._decide)
         drivers = Drivers(self.exchange)

@@ -1,0 +1,145 @@
+"""PURE: what a trader's orders of one mode come to today, by the hub's clock and in the trader's zone.
+
+The invariant: what is not known counts as the worst. An order under way, an open position and an `unknown` are spent
+and may be lost; what lies in the future (a clock was set back) counts as today's; a gain counts once it is confirmed.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from agent.model import trading_day
+from agent.model.engine import Entry, Mode, SettledAs
+from agent.model.rules import Rules
+from protocol.messages import INCREMENT_SECONDS
+
+HOUR_MS: Final = 3_600_000
+NOTHING: Final = Decimal(0)
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """An order that was, or may have been, submitted. Times in ms on the hub's clock; `result` None while not known."""
+
+    order_id: int
+    mode: Mode
+    stake: Decimal
+    placed_ms: int
+    ends_ms: int
+    result: SettledAs | None = None
+    is_confirmed: bool = False
+    profit: Decimal = NOTHING
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """`loss`: today's losses less today's confirmed gains; `at_risk`: the stakes that may still be lost."""
+
+    orders_in_hour: int = 0
+    orders_today: int = 0
+    open_positions: int = 0
+    stake_today: Decimal = NOTHING
+    loss: Decimal = NOTHING
+    at_risk: Decimal = NOTHING
+    profit: Decimal = NOTHING
+    peak: Decimal = NOTHING
+    losses_in_a_row: int = 0
+    may_be_losses: int = 0
+    last_loss_ms: int | None = None
+    last_placed_ms: int | None = None
+
+    @property
+    def fall(self) -> Decimal:
+        """How far today's profit is under its highest, which is 0 at least."""
+        return self.peak - self.profit
+
+
+def fact_of(entry: Entry) -> Fact | None:
+    """What an entry of the journal counts as; None where nothing was spent."""
+    if entry.stake is None or entry.submitted_ms is None or entry.outcome in ("failed", "rejected", "expired"):
+        return None
+    return Fact(
+        order_id=entry.order.id,
+        mode=entry.mode,
+        stake=entry.stake,
+        placed_ms=entry.submitted_ms,
+        ends_ms=_ends_ms(entry, entry.submitted_ms),
+        result=entry.result,
+        is_confirmed=entry.source == "confirmed",
+        profit=entry.profit or NOTHING,
+    )
+
+
+def tally(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> Tally:
+    """What it comes to at this moment."""
+    begin, end = trading_day.start_ms(now_ms, rules.zone), trading_day.next_start_ms(now_ms, rules.zone)
+    own = [fact for fact in facts if fact.mode is mode]
+    todays = [fact for fact in own if fact.ends_ms >= begin or fact.placed_ms >= begin]
+    placed = [fact for fact in todays if fact.placed_ms >= begin]
+    settled = sorted(
+        (fact for fact in todays if fact.result is not None and not _is_gain_after(fact, end)), key=_by_end
+    )
+    profit, peak = _curve(settled)
+    losses, last_loss_ms = _in_a_row(own if rules.pause_minutes else todays)
+    return Tally(
+        orders_in_hour=sum(fact.placed_ms > now_ms - HOUR_MS for fact in own),
+        orders_today=len(placed),
+        open_positions=sum(fact.result is None and fact.ends_ms > now_ms for fact in own),
+        stake_today=_sum(fact.stake for fact in placed),
+        loss=max(NOTHING, -_sum(_counted(fact, begin) for fact in settled)),
+        at_risk=_sum(fact.stake for fact in todays if fact.result is None),
+        profit=profit,
+        peak=peak,
+        losses_in_a_row=losses,
+        may_be_losses=sum(fact.result is None for fact in todays),
+        last_loss_ms=last_loss_ms,
+        last_placed_ms=max((fact.placed_ms for fact in own), default=None),
+    )
+
+
+def _ends_ms(entry: Entry, placed_ms: int) -> int:
+    """When it ended or is to end. The wall clock of the settlement may have been set since: it is held to the term."""
+    due = placed_ms + INCREMENT_SECONDS[entry.order.time_increments] * 1000
+    if entry.settled_ms is None or entry.submitted_wall_ms is None:
+        return due
+    return max(placed_ms, min(due, placed_ms + entry.settled_ms - entry.submitted_wall_ms))
+
+
+def _is_gain_after(fact: Fact, end: int) -> bool:
+    """A gain of a later day (a clock was set back) gives nothing to this one; a loss of a later day counts."""
+    return fact.profit > 0 and fact.ends_ms >= end
+
+
+def _counted(fact: Fact, begin: int) -> Decimal:
+    """A loss whole; a gain only where it is certain, and the order was placed today."""
+    if fact.profit <= 0:
+        return fact.profit
+    return fact.profit if fact.is_confirmed and fact.placed_ms >= begin else NOTHING
+
+
+def _curve(settled: Iterable[Fact]) -> tuple[Decimal, Decimal]:
+    """Profit in the end, and at its highest; from 0 on."""
+    profit = peak = NOTHING
+    for fact in settled:
+        profit += fact.profit
+        peak = max(peak, profit)
+    return profit, peak
+
+
+def _in_a_row(facts: Iterable[Fact]) -> tuple[int, int | None]:
+    """Losses since the last win, and when the last of them ended; a tie is neither."""
+    losses, last_ms = 0, None
+    for fact in sorted(facts, key=_by_end, reverse=True):
+        if fact.result == "won":
+            break
+        if fact.result == "lost":
+            losses, last_ms = losses + 1, last_ms or fact.ends_ms
+    return losses, last_ms
+
+
+def _by_end(fact: Fact) -> tuple[int, int]:
+    return fact.ends_ms, fact.order_id
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, NOTHING)
