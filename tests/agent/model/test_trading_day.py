@@ -1,5 +1,6 @@
 """The trader's day, over the nights in which the clocks are changed."""
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -42,8 +43,6 @@ def test_every_moment_lies_within_its_day(ms: int, zone: str) -> None:
 
 
 def test_without_a_zone_it_is_the_computers(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:
