@@ -114,7 +114,7 @@ TEMPLATES: Final[dict[str, str]] = {
         "fall_from_peak: {used} under today's highest profit, {at_risk} at risk and {stake} more, at most {max}"
     ),
     "limit.profit_per_day": N_("profit_per_day: {used} earned today, enough is {max}"),
-    "limit.max_move": N_("max_move: the index moved by {moved} % since the order was published, at most {max} %"),
+    "limit.max_move": N_("max_move: the index moved by {moved} per cent since it was published, at most {max}"),
     "limit.max_move_no_price": N_("max_move: the index price of {symbol} is not known, so nothing is placed"),
     "limit.no_stake": N_("stake: no stake is set for {symbol} {increment}"),
     "limits.unreadable": N_("the limits cannot be read, so nothing is placed: {why}"),

@@ -99,7 +99,7 @@ TABLE: list[tuple[dict[str, str], list[Fact], dict[str, Any], str | None]] = [
     ({"losses_in_a_row": "1", "pause_minutes": "20"}, [fact(30, "lost"), OPEN], {}, "0 lost and 1 still open"),
     ({"losses_in_a_row": "1"}, [fact(800, "lost")], {}, None),
     ({"max_move": "0.2"}, [], {"moved": moved("0.2")}, None),
-    ({"max_move": "0.2"}, [], {"moved": moved("0.21")}, "max_move: the index moved by 0.21 % since"),
+    ({"max_move": "0.2"}, [], {"moved": moved("0.21")}, "max_move: the index moved by 0.21 per cent since"),
     ({"max_move": "0.2"}, [], {"moved": moved(None)}, "max_move: the index price of BTCUSDT is not known"),
 ]
 
