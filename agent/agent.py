@@ -117,7 +117,8 @@ class Agent:
             await self._account.executor.finish(self._stop_grace_s)
             return session
         timer = SessionTimer(self._world.read().wall_ms, self._session_s * 1000)
-        self.events.emit(LoggedIn(self._credentials.username, session.user_id, timer.ends_ms))
+        known = (session.user_id, timer.ends_ms, session.expire_ms)
+        self.events.emit(LoggedIn(self._credentials.username, *known))
         link = asyncio.create_task(self._link.run(session.token, self._account.executor))
         try:
             ended = await self._first(self._linked(link), self._timed(timer))

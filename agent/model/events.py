@@ -30,11 +30,12 @@ class End(StrEnum):
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
-    """The hub gave us a session; it ends at `session_ends_ms` (wall clock)."""
+    """The hub gave us a session; `session_ends_ms` on the wall clock, the account's end on the hub's."""
 
     username: str
     user_id: int
     session_ends_ms: int
+    account_ends_ms: int | None = None
 
 
 class Connected(msgspec.Struct, frozen=True):
