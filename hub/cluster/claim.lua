@@ -12,9 +12,10 @@ if sub(me, 1, 9) ~= 'embedded-' then
   me = string.match(call('INFO', 'server'), 'run_id:(%w+)')
     .. ':' .. string.match(call('INFO', 'replication'), 'master_replid:(%w+)')
 end
--- pcall: a key that somebody gave another type is no mark, and no claim of this device.
+local incomplete = 'INCOMPLETE claims have to be restored first'
+-- pcall: a key that somebody gave another type is no mark.
 if me ~= ARGV[5] or redis.pcall('GET', KEYS[1]) ~= me then
-  return redis.error_reply('INCOMPLETE claims have to be restored first')
+  return redis.error_reply(incomplete)
 end
 local prefix, seconds, users, devices = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local flags, user, device_at, n = {}, 1, 1, 0
@@ -26,10 +27,14 @@ while user <= #users do
   n = n + 1
   if call('SET', key, device, 'NX', 'EX', seconds) then
     flags[n] = '1'
-  elseif redis.pcall('GET', key) == device then
-    flags[n] = '2'
   else
-    flags[n] = '0'
+    local holder = redis.pcall('GET', key)
+    if type(holder) == 'table' then
+      -- Somebody gave the key another type: the claim that it held, if any, is lost here and stands in the rows.
+      call('DEL', key, KEYS[1])
+      return redis.error_reply(incomplete)
+    end
+    flags[n] = holder == device and '2' or '0'
   end
   user, device_at = user_end + 1, device_end + 1
 end

@@ -113,18 +113,15 @@ async def test_a_server_that_this_process_has_not_restored_to_is_not_claimed_on(
 
 
 @pytest.mark.parametrize("key", [CLAIMS_COMPLETE, "order:assigned:1:7"])
-async def test_a_key_of_another_type_is_no_mark_and_no_claim_of_this_device(
-    claims: Claims, redis: Redis, key: str
-) -> None:
+async def test_a_key_of_another_type_has_the_claims_restored(claims: Claims, redis: Redis, key: str) -> None:
+    await claims.claim(1, 60, b"7", b"phone")
     await redis.delete(key)
     await redis.rpush(key, "something")
-    if key == CLAIMS_COMPLETE:
-        assert not await claims.is_complete()
-        with pytest.raises(Incomplete):
-            await claims.claim(1, 60, b"7", b"laptop")
-        assert await restore(claims, [], lambda _order_id: 1)
-    else:
-        assert list(await claims.claim(1, 60, b"7,8", b"laptop,laptop")) == [OTHERS, NEW]
+    with pytest.raises(Incomplete):
+        await claims.claim(1, 60, b"7,8", b"laptop,laptop")
+    assert not await claims.is_complete()
+    assert await restore(claims, [(1, 7, "phone")], lambda _order_id: 60)
+    assert list(await claims.claim(1, 60, b"7,8", b"laptop,laptop")) == [OTHERS, NEW]
 
 
 async def test_a_script_that_redis_forgot_is_sent_again(claims: Claims, redis: Redis) -> None:
