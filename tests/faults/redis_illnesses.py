@@ -213,6 +213,6 @@ REDIS: Final = [
     Illness("Redis", "restarted empty", restarted_empty),
 ]
 WRONG_TYPES: Final = [
-    Illness("Redis", f"{name} of a wrong type", wrong_type(key), shows=name in ("hub:events", "hub:claims:complete"))
+    Illness("Redis", f"{name} of a wrong type", wrong_type(key), shows=name in ("hub:events", "hub:processes"))
     for name, key in WRONG_KEYS.items()
 ]
