@@ -65,7 +65,7 @@ class Job(msgspec.Struct, frozen=True):
     patience_s: float = 5.0
     """How long the page may take for its next step by itself."""
     qr_limit: int = 4
-    """Ends when so many QR codes have expired."""
+    """Ends when so many QR codes have expired; in a window only the time-out counts."""
     proxy: Proxy | None = None
     browser: str | None = None
     """The browser's program; searched for where it is None."""
@@ -82,7 +82,7 @@ class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
 
 
 class QrShown(msgspec.Struct, frozen=True, tag_field="event", tag="qr"):
-    """A new QR to scan: its text, and which one it is, from 1 on."""
+    """A new QR to scan, where no window shows it: its text, and which one it is, from 1 on."""
 
     text: str
     number: int

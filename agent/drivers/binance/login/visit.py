@@ -1,7 +1,7 @@
 """What one open browser does until the login has ended: its QR codes, its session, its captcha, its end.
 
-The invariants: the first end counts; a session that the profile had before is taken only when the page asks for no
-login; the deadline holds whatever the page does.
+The invariants: the first end counts; in a window nothing is clicked; a session that the profile had before is taken
+only when the page asks for no login; the deadline holds whatever the page does.
 """
 
 import asyncio
@@ -139,11 +139,14 @@ class Visit:
             self._show(found)
 
     def _show(self, text: str) -> None:
-        if len(self._codes) >= self._job.qr_limit:
+        """In a window the person sees it, and may log in by other ways that take longer."""
+        if self._is_headed:
+            self._codes.append(text)
+        elif len(self._codes) >= self._job.qr_limit:
             self._end(Result.QR_EXPIRED)
-            return
-        self._codes.append(text)
-        self._tell(QrShown(text, len(self._codes)))
+        else:
+            self._codes.append(text)
+            self._tell(QrShown(text, len(self._codes)))
 
     async def _look_at(self, page: Page) -> None:
         waited = 0.0
@@ -152,6 +155,8 @@ class Visit:
             waited += POLL_S
             if await self._first_visible(page, self._page.person_needed):
                 self._need_person()
+            elif self._is_headed:
+                continue  # the mouse is the person's
             elif refresh := await self._first_visible(page, self._page.qr_refresh):
                 await self._refresh(page, refresh)
             elif waited > self._job.patience_s and not self._codes:

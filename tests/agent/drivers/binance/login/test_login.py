@@ -173,7 +173,7 @@ async def test_a_captcha_is_handed_over_to_a_visible_window(profile: Path, displ
 async def test_a_window_that_the_person_closes_has_its_name(profile: Path, display: str) -> None:
     async with LoginPages() as pages:
         watched = Watched(pages, profile, is_headed=True)
-        await watched.drawn()
+        await eventually(lambda: pages.codes, "the page is there")
         await eventually(lambda: close_windows(display) > 0, "a window can be closed")
         outcome = await watched.outcome()
     assert outcome == Outcome(Result.WINDOW_CLOSED)
@@ -182,11 +182,20 @@ async def test_a_window_that_the_person_closes_has_its_name(profile: Path, displ
 async def test_a_killed_browser_with_a_window_is_not_a_closed_window(profile: Path, display: str) -> None:
     async with LoginPages() as pages:
         watched = Watched(pages, profile, is_headed=True)
-        await watched.drawn()
+        await eventually(lambda: pages.codes, "the page is there")
         [browser] = browsers(profile)
         os.kill(browser, signal.SIGKILL)
         outcome = await watched.outcome()
     assert outcome == Outcome(Result.BROWSER_CRASHED)
+
+
+async def test_in_a_window_qr_codes_may_expire_and_nothing_is_clicked(profile: Path, display: str) -> None:
+    async with LoginPages(refresh_ms=100) as pages:
+        watched = Watched(pages, profile, is_headed=True)
+        await eventually(lambda: len(pages.codes) > 6, "six codes have expired")
+        pages.scan()
+        outcome = await watched.outcome()
+    assert (outcome.result, watched.told(QrShown)) == (Result.BOUND, [])
 
 
 async def test_without_a_display_no_window_is_tried(profile: Path) -> None:
