@@ -15,7 +15,7 @@ from agent import __version__
 from agent.app import BUILT, build
 from agent.cli import doctor, headless, history
 from agent.cli.bind import bind
-from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of
+from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of, vault_of_agent
 from agent.config import Settings
 from agent.language import _
 from agent.link.api import Credentials
@@ -111,7 +111,7 @@ app.command("bind", help=_("Bind your session at the exchange: by QR code, or fr
 
 
 def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:
-    vault = vault_of(config)
+    vault = vault_of_agent(config)
     if config.driver != "paper":
         _unlock(vault)
     try:
