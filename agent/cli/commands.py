@@ -42,7 +42,7 @@ def start(
         float | None, typer.Option("--paper-speed", help=_("Divides the time until paper positions settle."))
     ] = None,
     paper_market: Annotated[
-        str | None, typer.Option("--paper-market", help="simulated | live", metavar="MARKET")
+        str | None, typer.Option("--paper-market", help=_("Where paper prices come from: simulated or live."))
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help=_("The paper exchange's luck."))] = None,
     data_dir: DataDir = None,
