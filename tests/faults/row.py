@@ -21,7 +21,7 @@ import aiohttp
 from agent.model.events import Disconnected, Reported
 from protocol import closes
 from tests.kit.admin import Answer
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
 from tests.kit.crowd import Crowd, Member, crowd_in
 from tests.kit.people import enrol
 from tests.services.waiting import WaitedTooLong, eventually
@@ -54,7 +54,7 @@ class Wish:
 class Removal:
     """A user of hub `home`, whom hub `by` is to disable."""
 
-    victim: Trader
+    victim: ScriptedAgent
     home: int
     by: int
 
@@ -67,7 +67,7 @@ class Row:
         self._illness = illness
         self._ill = ill
         self._hubs = range(len(site.hubs))
-        self._traders: list[Trader] = []
+        self._traders: list[ScriptedAgent] = []
         self._agents: list[Member] = []
         self._removals: list[Removal] = []
         self._owed: list[Removal] = []

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.kit.admin import ask
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
 from tests.kit.people import enrol
 from tests.services.hub_process import HubProcess, HubSettings
 from tests.services.process import ProcessDied
@@ -34,7 +34,7 @@ FOUND_WITHIN_S: Final = 5
 class User:
     """An agent at the first hub, and a program that polls the second one under the same login."""
 
-    agent: Trader
+    agent: ScriptedAgent
     polled: Counter[int] = field(default_factory=Counter)
 
     def got(self) -> Counter[int]:

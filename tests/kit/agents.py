@@ -42,7 +42,7 @@ from .people import Person, log_in
 HEARTBEAT_S = 5
 
 
-class Trader:
+class ScriptedAgent:
     """`acts`: it acks, submits and reports by itself, as an agent would; otherwise it does what the test says."""
 
     def __init__(self, http: ClientSession, hub_url: str, person: Person, token: str, acts: bool = False) -> None:
@@ -195,15 +195,15 @@ class Desk:
 
     def __init__(self, http: ClientSession) -> None:
         self._http = http
-        self._traders: list[Trader] = []
+        self._traders: list[ScriptedAgent] = []
 
-    async def trader(self, hub_url: str, person: Person, acts: bool = False) -> Trader:
+    async def trader(self, hub_url: str, person: Person, acts: bool = False) -> ScriptedAgent:
         """A new device of this person with a login of its own, not connected yet."""
         return self.device(hub_url, person, await log_in(self._http, hub_url, person), acts)
 
-    def device(self, hub_url: str, person: Person, token: str, acts: bool = False) -> Trader:
+    def device(self, hub_url: str, person: Person, token: str, acts: bool = False) -> ScriptedAgent:
         """A new device under a login that is there already."""
-        trader = Trader(self._http, hub_url, person, token, acts)
+        trader = ScriptedAgent(self._http, hub_url, person, token, acts)
         self._traders.append(trader)
         return trader
 

@@ -1,4 +1,4 @@
-"""What the tests of operation ask for: one hub behind each kind of server, and stages of several processes."""
+"""What the tests of operation ask for: one hub behind each kind of server, and clusters of several processes."""
 
 import asyncio
 import ssl
@@ -15,11 +15,11 @@ import uvloop
 
 from hub.sessions.wire import WireProtocol
 from tests.kit.admin import Admin, Books, books_of
-from tests.kit.agents import Desk, Trader, desk_of
+from tests.kit.agents import Desk, ScriptedAgent, desk_of
+from tests.kit.cluster import Cluster, Clusters, Trial, trial_on
 from tests.kit.people import enrol, log_in
 from tests.services.hub_process import HubProcess, HubSettings
 from tests.services.mariadb import MariaDB
-from tests.story.conftest import Play, Stage, Stages, play_on
 
 from .line import Line
 from .thread_hub import Certificate, ThreadHub, make_certificate
@@ -47,7 +47,7 @@ class Door:
 
 
 @dataclass
-class Scene:
+class Visit:
     """One test at a door."""
 
     door: Door
@@ -57,7 +57,7 @@ class Scene:
     desk: Desk
     lines: list[Line] = field(default_factory=list)
 
-    async def trader(self) -> Trader:
+    async def trader(self) -> ScriptedAgent:
         """Someone with a healthy connection."""
         [person] = await enrol(self.door.database_url, 1)
         trader = await self.desk.trader(self.door.url, person, acts=True)
@@ -92,21 +92,21 @@ def operation_dir(services_dir: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
-def stages(operation_dir: Path, mariadb_template: Path, mariadb: MariaDB) -> Iterator[Stages]:
+def clusters(operation_dir: Path, mariadb_template: Path, mariadb: MariaDB) -> Iterator[Clusters]:
     with ExitStack() as stack:
-        yield Stages(operation_dir / "stages", mariadb_template, mariadb, stack)
+        yield Clusters(operation_dir / "clusters", mariadb_template, mariadb, stack)
 
 
 @pytest.fixture(scope="package")
-def pair_stage(stages: Stages) -> Stage:
+def pair_cluster(clusters: Clusters) -> Cluster:
     """Two hubs on MariaDB and Redis."""
-    return stages.servers(hubs=2)
+    return clusters.servers(hubs=2)
 
 
 @pytest.fixture
-async def pair(pair_stage: Stage) -> AsyncIterator[Play]:
-    async with play_on(pair_stage) as play:
-        yield play
+async def pair(pair_cluster: Cluster) -> AsyncIterator[Trial]:
+    async with trial_on(pair_cluster) as trial:
+        yield trial
 
 
 @pytest.fixture(scope="package")
@@ -141,7 +141,7 @@ def _served(stack: ExitStack, directory: Path, heartbeat_s: int) -> Door:
 
 
 @pytest.fixture
-async def scene(door: Door, monkeypatch: pytest.MonkeyPatch, certificate: Certificate) -> AsyncIterator[Scene]:
+async def visit(door: Door, monkeypatch: pytest.MonkeyPatch, certificate: Certificate) -> AsyncIterator[Visit]:
     """One test at the door."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
     connector = aiohttp.TCPConnector(ssl=door.tls or True)
@@ -150,7 +150,7 @@ async def scene(door: Door, monkeypatch: pytest.MonkeyPatch, certificate: Certif
         books_of(door.database_url) as books,
         desk_of(http) as desk,
     ):
-        playing = Scene(door, http, Admin(http, door.url, door.admin_token), books, desk)
+        playing = Visit(door, http, Admin(http, door.url, door.admin_token), books, desk)
         yield playing
         for line in playing.lines:
             line.drop()

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.kit.cluster import Cluster, Trial
 from tests.services.waiting import eventually
-from tests.story.conftest import Play, Stage
 
-from .conftest import Scene
+from .conftest import Visit
 from .prometheus import Prometheus, check_metrics
 
 AGENTS = 10
@@ -66,14 +66,14 @@ on_a_laptop = pytest.mark.parametrize("door", [("wire", 15)], indirect=True, ids
 
 
 @on_a_laptop
-async def test_each_metric_is_there_in_its_kind_with_its_labels(scene: Scene) -> None:
-    trader = await scene.trader()
-    order_id = await scene.admin.publish([trader.person.id])
+async def test_each_metric_is_there_in_its_kind_with_its_labels(visit: Visit) -> None:
+    trader = await visit.trader()
+    order_id = await visit.admin.publish([trader.person.id])
     await eventually(lambda: trader.recorded() == {order_id}, "it is recorded")
-    line = await scene.line()
-    again = scene.desk.device(scene.door.url, line.person, line.token)
+    line = await visit.line()
+    again = visit.desk.device(visit.door.url, line.person, line.token)
     await again.connect()
-    families = {family.name: family for family in text_string_to_metric_families((await _scrape(scene)).decode())}
+    families = {family.name: family for family in text_string_to_metric_families((await _scrape(visit)).decode())}
     for what, name, kind, labels in METRICS:
         assert name in families, what
         assert families[name].type == kind, what
@@ -82,8 +82,8 @@ async def test_each_metric_is_there_in_its_kind_with_its_labels(scene: Scene) ->
 
 
 @on_a_laptop
-async def test_known_labels_stand_at_zero_from_the_start(scene: Scene) -> None:
-    families = text_string_to_metric_families((await _scrape(scene)).decode())
+async def test_known_labels_stand_at_zero_from_the_start(visit: Visit) -> None:
+    families = text_string_to_metric_families((await _scrape(visit)).decode())
     found: dict[str, set[str]] = {}
     for sample in (sample for family in families for sample in family.samples if len(sample.labels) == 1):
         found.setdefault(sample.name, set()).update(sample.labels.values())
@@ -91,50 +91,50 @@ async def test_known_labels_stand_at_zero_from_the_start(scene: Scene) -> None:
 
 
 @on_a_laptop
-async def test_promtool_finds_nothing_to_say(scene: Scene) -> None:
-    assert check_metrics(await _scrape(scene)) == ""
+async def test_promtool_finds_nothing_to_say(visit: Visit) -> None:
+    assert check_metrics(await _scrape(visit)) == ""
 
 
 @on_a_laptop
-async def test_a_result_that_is_repeated_counts_once(scene: Scene) -> None:
-    trader = await scene.trader()
-    before = await scene.metric('bn_hub_outcomes_total{outcome="success"}')
-    order_id = await scene.admin.publish([trader.person.id])
+async def test_a_result_that_is_repeated_counts_once(visit: Visit) -> None:
+    trader = await visit.trader()
+    before = await visit.metric('bn_hub_outcomes_total{outcome="success"}')
+    order_id = await visit.admin.publish([trader.person.id])
     await eventually(lambda: trader.recorded() == {order_id}, "it is recorded")
     known = len(trader.heard)
     await trader.report(order_id)
     await eventually(lambda: len(trader.heard) > known, "it is recorded again")
-    assert await scene.metric('bn_hub_outcomes_total{outcome="success"}') == before + 1
+    assert await visit.metric('bn_hub_outcomes_total{outcome="success"}') == before + 1
 
 
 @on_a_laptop
-async def test_what_the_sweep_ends_is_counted(scene: Scene) -> None:
+async def test_what_the_sweep_ends_is_counted(visit: Visit) -> None:
     """It was sent and no result came: nobody knows."""
-    line = await scene.line()
-    before = await scene.metric('bn_hub_outcomes_total{outcome="unknown"}')
-    order_id = await scene.admin.publish([line.person.id], seconds=1)
+    line = await visit.line()
+    before = await visit.metric('bn_hub_outcomes_total{outcome="unknown"}')
+    order_id = await visit.admin.publish([line.person.id], seconds=1)
 
     async def is_over() -> bool:
-        return await scene.books.outcomes(order_id) == {line.person.id: "unknown"}
+        return await visit.books.outcomes(order_id) == {line.person.id: "unknown"}
 
     await eventually(is_over, "the sweep has closed it")
 
     async def is_counted() -> bool:
-        return await scene.metric('bn_hub_outcomes_total{outcome="unknown"}') == before + 1
+        return await visit.metric('bn_hub_outcomes_total{outcome="unknown"}') == before + 1
 
     await eventually(is_counted, "it is counted", COUNTED_S)
 
 
 @pytest.fixture(scope="module")
-def prometheus(pair_stage: Stage, operation_dir: Path) -> Iterator[Prometheus]:
+def prometheus(pair_cluster: Cluster, operation_dir: Path) -> Iterator[Prometheus]:
     with ExitStack() as stack:
-        server = Prometheus(operation_dir / "prometheus", [hub.port for hub in pair_stage.hubs])
+        server = Prometheus(operation_dir / "prometheus", [hub.port for hub in pair_cluster.hubs])
         stack.callback(server.kill)
         server.start()
         yield server
 
 
-async def test_a_real_prometheus_answers_questions_about_two_hubs(pair: Play, prometheus: Prometheus) -> None:
+async def test_a_real_prometheus_answers_questions_about_two_hubs(pair: Trial, prometheus: Prometheus) -> None:
     await _becomes(prometheus, "sum(up)", 2)
     since = {question: await _number(prometheus, question) for question in GROWS}
     traders = [await pair.trader(hub=n % 2, acts=True) for n in range(AGENTS)]
@@ -154,12 +154,12 @@ async def test_a_real_prometheus_answers_questions_about_two_hubs(pair: Play, pr
         assert math.isfinite(await _number(prometheus, question)), histogram
 
 
-async def test_prometheus_sees_that_redis_is_away(pair: Play, prometheus: Prometheus) -> None:
-    assert pair.stage.redis is not None
+async def test_prometheus_sees_that_redis_is_away(pair: Trial, prometheus: Prometheus) -> None:
+    assert pair.cluster.redis is not None
     await _becomes(prometheus, "sum(up)", 2)
     count = "sum(bn_hub_unavailable_total{{store='{}'}})".format
     before = await _number(prometheus, count("redis")), await _number(prometheus, count("database"))
-    await asyncio.to_thread(pair.stage.redis.stop)
+    await asyncio.to_thread(pair.cluster.redis.stop)
     try:
 
         async def is_noticed() -> bool:
@@ -169,7 +169,7 @@ async def test_prometheus_sees_that_redis_is_away(pair: Play, prometheus: Promet
         assert await _number(prometheus, count("database")) == before[1]
         assert check_metrics(await _exposition(pair.http, pair.urls[0])) == ""
     finally:
-        await asyncio.to_thread(pair.stage.redis.start)
+        await asyncio.to_thread(pair.cluster.redis.start)
 
 
 async def _becomes(prometheus: Prometheus, question: str, value: float) -> None:
@@ -184,8 +184,8 @@ async def _number(prometheus: Prometheus, question: str) -> float:
     return await asyncio.to_thread(prometheus.number, question)
 
 
-async def _scrape(scene: Scene) -> bytes:
-    return await _exposition(scene.http, scene.door.url)
+async def _scrape(visit: Visit) -> bytes:
+    return await _exposition(visit.http, visit.door.url)
 
 
 async def _exposition(http: aiohttp.ClientSession, url: str) -> bytes:

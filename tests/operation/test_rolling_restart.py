@@ -15,10 +15,10 @@ from hub.config import Settings
 from protocol import closes
 from protocol.messages import SUBPROTOCOL
 from tests.bench.tokens import make_tokens
+from tests.kit.cluster import Cluster, Trial
 from tests.kit.crowd import crowd_in
 from tests.services.hub_process import HubProcess
 from tests.services.waiting import eventually
-from tests.story.conftest import Play, Stage
 
 from .balancer import balancer_before
 from .line import Line
@@ -34,19 +34,21 @@ FEW_QUERIES = CROWD // 2
 
 
 @pytest.fixture(autouse=True)
-def in_time(pair_stage: Stage) -> None:
-    for hub in pair_stage.hubs:
+def in_time(pair_cluster: Cluster) -> None:
+    for hub in pair_cluster.hubs:
         hub.stopped_within_s = ENDS_WITHIN_S
 
 
-async def test_real_agents_live_through_the_restart_of_one_hub_after_the_other(pair: Play, operation_dir: Path) -> None:
+async def test_real_agents_live_through_the_restart_of_one_hub_after_the_other(
+    pair: Trial, operation_dir: Path
+) -> None:
     people = await pair.enrol(AGENTS)
     everyone = [person.id for person in people]
-    ports = [hub.port for hub in pair.stage.hubs]
+    ports = [hub.port for hub in pair.cluster.hubs]
     async with balancer_before(ports) as balancer, crowd_in(operation_dir / "agents") as crowd:
         await asyncio.gather(*(crowd.join(balancer.url, person) for person in people))
         order_ids = [await pair.admin.publish(everyone)]
-        for turn, hub in enumerate(pair.stage.hubs):
+        for turn, hub in enumerate(pair.cluster.hubs):
             admin = pair.admin_at(1 - turn)
             order_ids.append(await admin.publish(everyone))
             ending = asyncio.create_task(asyncio.to_thread(hub.stop))
@@ -61,8 +63,8 @@ async def test_real_agents_live_through_the_restart_of_one_hub_after_the_other(p
         assert member.submissions() == dict.fromkeys(order_ids, 1)
 
 
-async def test_a_hub_that_ends_says_when_to_come_back_has_written_all_and_waits_for_nobody(pair: Play) -> None:
-    hub = pair.stage.hubs[0]
+async def test_a_hub_that_ends_says_when_to_come_back_has_written_all_and_waits_for_nobody(pair: Trial) -> None:
+    hub = pair.cluster.hubs[0]
     frozen = await _line(pair, hub)
     await frozen.ask(UNREAD)
     lines = [await _line(pair, hub) for _ in range(3)]
@@ -80,8 +82,8 @@ async def test_a_hub_that_ends_says_when_to_come_back_has_written_all_and_waits_
         assert 0 <= line.retry_hint_ms <= A_FEW_MS
 
 
-async def test_two_hundred_that_come_back_at_once_cost_no_query_each(pair: Play) -> None:
-    hub, mariadb = pair.stage.hubs[0], pair.stage.mariadb
+async def test_two_hundred_that_come_back_at_once_cost_no_query_each(pair: Trial) -> None:
+    hub, mariadb = pair.cluster.hubs[0], pair.cluster.mariadb
     assert mariadb is not None
     tokens = await make_tokens(_settings(hub), CROWD, f"crowd{secrets.token_hex(3)}-")
     order_id = await _publish_to_all(pair)
@@ -109,25 +111,25 @@ async def _ended(hub: HubProcess, ending: Awaitable[int | None] | None = None) -
             await asyncio.to_thread(hub.start)
 
 
-async def _all_succeed(play: Play, order_ids: list[int], user_ids: list[int]) -> None:
+async def _all_succeed(trial: Trial, order_ids: list[int], user_ids: list[int]) -> None:
     wanted = {(order_id, user_id, "success") for order_id in order_ids for user_id in user_ids}
 
     async def is_so() -> bool:
-        rows = await play.books.rows(*order_ids)
+        rows = await trial.books.rows(*order_ids)
         return {(row.order_id, row.user_id, row.outcome) for row in rows} == wanted
 
     await eventually(is_so, "every order of everyone has succeeded")
 
 
-async def _line(play: Play, hub: HubProcess) -> Line:
-    trader = await play.trader()
+async def _line(trial: Trial, hub: HubProcess) -> Line:
+    trader = await trial.trader()
     line = Line(hub.url, trader.person, trader.token)
     await line.open()
     return line
 
 
-async def _publish_to_all(play: Play) -> int:
-    answer = await play.admin.try_publish([], targets=None)
+async def _publish_to_all(trial: Trial) -> int:
+    answer = await trial.admin.try_publish([], targets=None)
     assert answer.status == 200, answer.message
     return int(answer.data["order_id"])
 
@@ -150,10 +152,10 @@ async def _come_back(hub: HubProcess, n: int, token: str) -> ClientConnection:
     return socket
 
 
-def _questions(play: Play) -> int:
+def _questions(trial: Trial) -> int:
     """How many statements the server was ever asked."""
-    assert play.stage.mariadb is not None
-    return int(play.stage.mariadb.execute("SHOW GLOBAL STATUS LIKE 'Questions'").split()[1])
+    assert trial.cluster.mariadb is not None
+    return int(trial.cluster.mariadb.execute("SHOW GLOBAL STATUS LIKE 'Questions'").split()[1])
 
 
 def _settings(hub: HubProcess) -> Settings:

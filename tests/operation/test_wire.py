@@ -69,16 +69,16 @@ async def pair() -> AsyncIterator[Pair]:
 
 
 def test_a_frame_is_in_the_socket_before_the_loop_turns(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             assert at.offer(b"now")
             assert at.peer.recv(100) == frame_of(b"now")
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_a_frame_never_overtakes_what_waits_in_the_transport(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             at.transport.write(BIG)
             assert at.transport.get_write_buffer_size() > 0
@@ -91,11 +91,11 @@ def test_a_frame_never_overtakes_what_waits_in_the_transport(runner: asyncio.Run
             assert at.offer(b"direct again")
             assert await at.read(14) == frame_of(b"direct again")
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_what_the_socket_takes_in_part_goes_on_behind(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             assert at.offer(BIG)
             waits = at.transport.get_write_buffer_size()
@@ -104,11 +104,11 @@ def test_what_the_socket_takes_in_part_goes_on_behind(runner: asyncio.Runner) ->
             sent = frame_of(BIG) + frame_of(b"next")
             assert await at.read(len(sent)) == sent
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_a_socket_that_takes_nothing_leaves_the_frame_to_the_transport(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             filled = _fill_kernel(at.wire.descriptor)
             assert at.transport.get_write_buffer_size() == 0
@@ -117,11 +117,11 @@ def test_a_socket_that_takes_nothing_leaves_the_frame_to_the_transport(runner: a
             sent = b"k" * filled + frame_of(b"behind")
             assert await at.read(len(sent)) == sent
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_more_than_the_outbox_holds_is_refused_and_all_that_was_taken_arrives(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             taken = at.fill()
             assert at.transport.get_write_buffer_size() <= OUTBOX_BYTES + len(frame_of(taken[0]))
@@ -131,11 +131,11 @@ def test_more_than_the_outbox_holds_is_refused_and_all_that_was_taken_arrives(ru
             await eventually(lambda: at.transport.get_write_buffer_size() == 0, "nothing waits")
             assert at.offer(b"there is room again")
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_a_peer_that_has_gone_is_refused_and_raises_nothing(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             reset_at_close(at.peer)
             at.peer.close()
@@ -144,11 +144,11 @@ def test_a_peer_that_has_gone_is_refused_and_raises_nothing(runner: asyncio.Runn
             await eventually(at.transport.is_closing, "the transport has noticed")
             assert not at.offer(b"anyone?")
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_a_wire_whose_transport_is_closing_takes_nothing(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             at.transport.write(BIG)
             at.transport.close()
@@ -156,11 +156,11 @@ def test_a_wire_whose_transport_is_closing_takes_nothing(runner: asyncio.Runner)
             assert await at.read(len(BIG)) == BIG
             assert await asyncio.get_running_loop().sock_recv(at.peer, 1) == b""
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_a_stopped_wire_takes_nothing_more_and_what_it_took_arrives(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             assert at.offer(BIG)
             at.wire.stop()
@@ -169,11 +169,11 @@ def test_a_stopped_wire_takes_nothing_more_and_what_it_took_arrives(runner: asyn
             await eventually(lambda: at.transport.get_write_buffer_size() == 0, "nothing waits")
             assert not at.offer(b"too late")
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_an_aborted_wire_drops_what_waits(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as at:
             at.fill()
             at.wire.abort()
@@ -181,11 +181,11 @@ def test_an_aborted_wire_drops_what_waits(runner: asyncio.Runner) -> None:
             with pytest.raises((ConnectionError, AssertionError)):
                 await at.read(OUTBOX_BYTES * 2)
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def test_one_frame_to_many_names_those_that_did_not_take_it(runner: asyncio.Runner) -> None:
-    async def play() -> None:
+    async def trial() -> None:
         async with pair() as well, pair() as full, pair() as stopped, pair() as gone, pair() as last:
             full.fill()
             stopped.wire.stop()
@@ -195,7 +195,7 @@ def test_one_frame_to_many_names_those_that_did_not_take_it(runner: asyncio.Runn
             for at in (well, last):
                 assert await at.read(8) == frame_of(b"to all")
 
-    runner.run(play())
+    runner.run(trial())
 
 
 def _fill_kernel(descriptor: int) -> int:

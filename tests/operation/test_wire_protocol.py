@@ -19,7 +19,7 @@ from .loop_server import serving
 
 LONG = 20_000
 Story = Callable[["Served"], Awaitable[None]]
-Play = Callable[[Story], None]
+Trial = Callable[[Story], None]
 
 
 class Served:
@@ -66,7 +66,7 @@ class Served:
 
 
 @pytest.fixture
-def play(runner: asyncio.Runner) -> Play:
+def trial(runner: asyncio.Runner) -> Trial:
     async def whole(story: Story) -> None:
         app = Served(free_port())
         protocols = {"http": DoorProtocol, "ws": WireProtocol, "ws_ping_interval": None}
@@ -79,7 +79,7 @@ def play(runner: asyncio.Runner) -> Play:
     return lambda story: runner.run(whole(story))
 
 
-def test_frames_and_asgi_messages_arrive_in_the_order_in_which_they_were_sent(play: Play) -> None:
+def test_frames_and_asgi_messages_arrive_in_the_order_in_which_they_were_sent(trial: Trial) -> None:
     async def story(app: Served) -> None:
         client = await app.join()
         sent = []
@@ -90,10 +90,10 @@ def test_frames_and_asgi_messages_arrive_in_the_order_in_which_they_were_sent(pl
         assert [(await client.recv()).rstrip(".") for _ in sent] == sent
         await app.direct()
 
-    play(story)
+    trial(story)
 
 
-def test_after_the_close_frame_nothing_is_sent(play: Play) -> None:
+def test_after_the_close_frame_nothing_is_sent(trial: Trial) -> None:
     async def story(app: Served) -> None:
         client = await app.join()
         await app.sends[0]({"type": "websocket.close", "code": 1000, "reason": ""})
@@ -101,10 +101,10 @@ def test_after_the_close_frame_nothing_is_sent(play: Play) -> None:
         with pytest.raises(ConnectionClosed):
             await client.recv()
 
-    play(story)
+    trial(story)
 
 
-def test_a_descriptor_that_another_connection_got_is_not_written_to(play: Play) -> None:
+def test_a_descriptor_that_another_connection_got_is_not_written_to(trial: Trial) -> None:
     async def story(app: Served) -> None:
         first, second = await app.join(), await app.join()
         numbers = [await app.direct(connection) for connection in (0, 1)]
@@ -121,4 +121,4 @@ def test_a_descriptor_that_another_connection_got_is_not_written_to(play: Play) 
         while (text := await second.recv()) != "yours":
             assert text == "direct"
 
-    play(story)
+    trial(story)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from protocol import closes
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
+from tests.kit.cluster import Cluster, Trial, trial_on
 from tests.services.fixtures import Stores
 from tests.services.hub_process import HubSettings
 from tests.services.waiting import WaitedTooLong, eventually
-from tests.story.conftest import Play, Stage, play_on
 
 from .workers import MOST_TRIES, WORKERS, WorkersHub
 
@@ -23,7 +23,7 @@ SUMMED_S = 10
 
 
 @pytest.fixture
-async def play(operation_dir: Path, server_stores: Stores) -> AsyncIterator[Play]:
+async def trial(operation_dir: Path, server_stores: Stores) -> AsyncIterator[Trial]:
     settings = HubSettings(server_stores.database_url, server_stores.redis_url)
     hub = WorkersHub(operation_dir / "workers", settings)
     with ExitStack() as stack:
@@ -31,23 +31,23 @@ async def play(operation_dir: Path, server_stores: Stores) -> AsyncIterator[Play
         await asyncio.to_thread(hub.migrate)
         await asyncio.to_thread(hub.start)
         await eventually(lambda: len(hub.workers()) == WORKERS, "both workers run")
-        async with play_on(Stage([hub], server_stores.database_url)) as playing:
+        async with trial_on(Cluster([hub], server_stores.database_url)) as playing:
             yield playing
 
 
-async def test_two_workers_act_as_one_hub(play: Play) -> None:
-    hub = play.stage.hubs[0]
+async def test_two_workers_act_as_one_hub(trial: Trial) -> None:
+    hub = trial.cluster.hubs[0]
     assert isinstance(hub, WorkersHub)
-    traders = await _spread(play, hub)
+    traders = await _spread(trial, hub)
     everyone = [trader.person.id for trader in traders]
 
-    order_ids = [await play.admin.publish(everyone) for _ in range(ORDERS)]
+    order_ids = [await trial.admin.publish(everyone) for _ in range(ORDERS)]
     await _all_have(traders, order_ids)
     deliveries = ORDERS * len(traders)
-    assert len(await play.books.rows(*order_ids)) == deliveries
+    assert len(await trial.books.rows(*order_ids)) == deliveries
     await _everyone_says(hub, connections=len(traders), acks=deliveries, orders=ORDERS)
 
-    await _replaced_by_one_on_the_other_worker(play, hub)
+    await _replaced_by_one_on_the_other_worker(trial, hub)
 
     killed = hub.worker_of(_port(traders[0]))
     assert killed is not None
@@ -57,29 +57,29 @@ async def test_two_workers_act_as_one_hub(play: Play) -> None:
     await eventually(lambda: len(hub.workers()) == WORKERS and killed not in hub.workers(), "another worker runs")
     await _everyone_says(hub, connections=len(here), acks=deliveries, orders=ORDERS)
 
-    missed = await play.admin.publish(everyone)
+    missed = await trial.admin.publish(everyone)
     for trader in away:
         await trader.connect()
     await _all_have(traders, [*order_ids, missed])
     await _everyone_says(hub, connections=len(traders), acks=deliveries + len(traders), orders=ORDERS + 1)
 
 
-async def _spread(play: Play, hub: WorkersHub) -> list[Trader]:
+async def _spread(trial: Trial, hub: WorkersHub) -> list[ScriptedAgent]:
     """As many as wanted and more, until each worker has some."""
-    traders: list[Trader] = []
+    traders: list[ScriptedAgent] = []
     while len(traders) < AT_LEAST or any(len(peers) < EACH_AT_LEAST for peers in hub.workers().values()):
         assert len(traders) < MOST_TRIES, "one worker takes all"
-        traders.append(await play.trader(acts=True))
+        traders.append(await trial.trader(acts=True))
         await traders[-1].connect()
     return traders
 
 
-async def _replaced_by_one_on_the_other_worker(play: Play, hub: WorkersHub) -> None:
+async def _replaced_by_one_on_the_other_worker(trial: Trial, hub: WorkersHub) -> None:
     """The same login again and again, until the other worker gets it."""
-    first = await play.trader()
+    first = await trial.trader()
     await first.connect()
     for _ in range(MOST_TRIES):
-        second = play.desk.device(hub.url, first.person, first.token)
+        second = trial.desk.device(hub.url, first.person, first.token)
         home = hub.worker_of(_port(first))
         await second.connect()
         await eventually(lambda: first.closed == closes.SESSION_REPLACED, "the first is replaced")  # noqa: B023
@@ -91,7 +91,7 @@ async def _replaced_by_one_on_the_other_worker(play: Play, hub: WorkersHub) -> N
     raise AssertionError("one worker takes all")
 
 
-async def _all_have(traders: list[Trader], order_ids: list[int]) -> None:
+async def _all_have(traders: list[ScriptedAgent], order_ids: list[int]) -> None:
     wanted = set(order_ids)
     await eventually(lambda: all(trader.recorded() == wanted for trader in traders), "everyone has all")
     assert [trader.submissions for trader in traders] == [dict.fromkeys(order_ids, 1)] * len(traders)
@@ -120,14 +120,16 @@ async def _everyone_says(hub: WorkersHub, *, connections: int, acks: int, orders
         raise
 
 
-def _split(hub: WorkersHub, worker: int, traders: list[Trader]) -> tuple[list[Trader], list[Trader]]:
+def _split(
+    hub: WorkersHub, worker: int, traders: list[ScriptedAgent]
+) -> tuple[list[ScriptedAgent], list[ScriptedAgent]]:
     """Those whose connection another worker serves, and those whose connection this one serves."""
     its_own = hub.workers()[worker]
     here = [trader for trader in traders if _port(trader) not in its_own]
     return here, [trader for trader in traders if trader not in here]
 
 
-def _port(trader: Trader) -> int:
+def _port(trader: ScriptedAgent) -> int:
     assert trader._socket is not None
     port: int = trader._socket.local_address[1]
     return port

@@ -1,6 +1,6 @@
 """The storm: everybody is connected, polls, and changes devices and hubs, while order after order is published.
 
-`test_mass` runs it on different stages. The invariant it counts: over all of a user's devices and ways, an order
+`test_mass` runs it on different clusters. The invariant it counts: over all of a user's devices and ways, an order
 reaches an exchange at most once, and the record says `success` exactly where it did.
 """
 
@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 import jwt
 
 from tests.kit.admin import ask
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
+from tests.kit.cluster import Trial
 from tests.kit.crowd import Crowd, Member
 from tests.kit.people import Person
 from tests.services.waiting import eventually
-
-from .conftest import Play
 
 POLL_EVERY = 4
 RELOGIN_EVERY = 5
@@ -31,7 +30,7 @@ class User:
     hub: int
     first: Member
     token: str
-    seconds: list[Member | Trader] = field(default_factory=list)
+    seconds: list[Member | ScriptedAgent] = field(default_factory=list)
     polled: Counter[int] = field(default_factory=Counter)
 
     def submissions(self, order_id: int) -> int:
@@ -42,17 +41,17 @@ class User:
 
 
 class Storm:
-    """`people` users on the hubs of a play in turn."""
+    """`people` users on the hubs of a trial in turn."""
 
-    def __init__(self, play: Play, crowd: Crowd) -> None:
-        self._play = play
+    def __init__(self, trial: Trial, crowd: Crowd) -> None:
+        self._trial = trial
         self._crowd = crowd
         self.users: list[User] = []
         self.order_ids: list[int] = []
 
     async def gather(self, people: int) -> None:
         """Everyone is connected with a true agent, and holds its token for polling too."""
-        enrolled = await self._play.enrol(people)
+        enrolled = await self._trial.enrol(people)
         joining = [self._join(n, person) for n, person in enumerate(enrolled)]
         self.users = await asyncio.gather(*joining)
 
@@ -60,7 +59,7 @@ class Storm:
         """Publishes order after order; users poll, and each tries a second device once, somewhere in between."""
         async with asyncio.TaskGroup() as doing:
             for turn in range(orders):
-                admin = self._play.admin_at(turn % len(self._play.urls))
+                admin = self._trial.admin_at(turn % len(self._trial.urls))
                 self.order_ids.append(await admin.publish([user.person.id for user in self.users], seconds))
                 for n, user in enumerate(self.users):
                     if n % orders == turn:
@@ -77,39 +76,39 @@ class Storm:
         )
 
         async def is_so() -> bool:
-            return bool(await self._play.books.value(query) >= wanted)
+            return bool(await self._trial.books.value(query) >= wanted)
 
         await eventually(is_so, "every assignment has an outcome", timeout_s)
 
     async def _join(self, n: int, person: Person) -> User:
-        hub = n % len(self._play.urls)
-        member = await self._crowd.join(self._play.urls[hub], person)
+        hub = n % len(self._trial.urls)
+        member = await self._crowd.join(self._trial.urls[hub], person)
         return User(person, hub, member, await self._token_of(person, member))
 
     async def _token_of(self, person: Person, member: Member) -> str:
         """What the agent holds as its token, made again: it keeps its own to itself."""
-        session_id = await self._play.books.value(f"SELECT session_id FROM users WHERE id = {person.id}")
+        session_id = await self._trial.books.value(f"SELECT session_id FROM users WHERE id = {person.id}")
         claims = {"sub": str(person.id), "jti": session_id, "dev": member.device_id, "exp": int(time.time()) + 3_600}
-        return jwt.encode(claims, self._play.stage.hubs[0].settings.jwt_secret, "HS256")
+        return jwt.encode(claims, self._trial.cluster.hubs[0].settings.jwt_secret, "HS256")
 
     async def _second_device(self, n: int, user: User) -> None:
         """At the other hub: under the same login, or with a login of its own."""
-        other = self._play.urls[user.hub - 1]
+        other = self._trial.urls[user.hub - 1]
         if n % RELOGIN_EVERY == 0:
             user.seconds.append(await self._crowd.join(other, user.person))
         else:
-            device = self._play.desk.device(other, user.person, user.token, acts=True)
+            device = self._trial.desk.device(other, user.person, user.token, acts=True)
             user.seconds.append(device)
             await device.connect()
 
     async def _poll(self, user: User) -> None:
         """As a polling client: what it gets it places, and reports. A login that was replaced is told so."""
-        url = self._play.urls[user.hub - 1]
-        answer = await ask(self._play.http, "GET", f"{url}/api/orders/pull", user.token)
+        url = self._trial.urls[user.hub - 1]
+        answer = await ask(self._trial.http, "GET", f"{url}/api/orders/pull", user.token)
         assert answer.status in (200, 401), answer.message
         order = answer.data["order"] if answer.status == 200 else None
         if order is not None:
             user.polled[order["id"]] += 1
             body = {"order_id": order["id"], "result": {"success": True, "message": "", "data": None}}
-            reported = await ask(self._play.http, "POST", f"{url}/api/orders/record-result", user.token, body)
+            reported = await ask(self._trial.http, "POST", f"{url}/api/orders/record-result", user.token, body)
             assert reported.status == 200, reported.message

@@ -6,17 +6,16 @@ Redis belongs to this package's pair of hubs alone, so it may be emptied, trimme
 import asyncio
 
 from protocol import closes
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
+from tests.kit.cluster import Trial
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import eventually
-
-from .conftest import Play
 
 PROMISED_S = 2
 STREAM = "hub:events"
 
 
-async def test_an_order_that_no_doorbell_rang_for_is_delivered_within_two_seconds(either: Play) -> None:
+async def test_an_order_that_no_doorbell_rang_for_is_delivered_within_two_seconds(either: Trial) -> None:
     trader = await either.trader(hub=-1, acts=True)
     await trader.connect()
     order_id = await either.books.insert_order(60, [trader.person.id])
@@ -24,10 +23,10 @@ async def test_an_order_that_no_doorbell_rang_for_is_delivered_within_two_second
     await eventually(lambda: trader.recorded() == {order_id}, "the result is recorded")
 
 
-async def test_a_stream_trimmed_before_the_other_hub_read_it_loses_no_order(pair: Play) -> None:
+async def test_a_stream_trimmed_before_the_other_hub_read_it_loses_no_order(pair: Trial) -> None:
     trader = await pair.trader(hub=1, acts=True)
     await trader.connect()
-    sleeper = pair.stage.hubs[1]
+    sleeper = pair.cluster.hubs[1]
     sleeper.pause()
     try:
         order_id = await pair.admin.publish([trader.person.id])
@@ -38,11 +37,11 @@ async def test_a_stream_trimmed_before_the_other_hub_read_it_loses_no_order(pair
     assert trader.closed is None
 
 
-async def test_a_redis_emptied_before_the_other_hub_read_it_loses_no_order_and_no_login(pair: Play) -> None:
+async def test_a_redis_emptied_before_the_other_hub_read_it_loses_no_order_and_no_login(pair: Trial) -> None:
     near, far = await pair.trader(0, acts=True), await pair.trader(1, acts=True)
     await asyncio.gather(near.connect(), far.connect())
     everyone = [near.person.id, far.person.id]
-    sleeper = pair.stage.hubs[1]
+    sleeper = pair.cluster.hubs[1]
     sleeper.pause()
     try:
         order_id = await pair.admin.publish(everyone)
@@ -57,7 +56,7 @@ async def test_a_redis_emptied_before_the_other_hub_read_it_loses_no_order_and_n
         assert (trader.closed, trader.orders()) == (None, [order_id])
 
 
-async def test_a_redis_that_ends_and_comes_back_empty_delivers_what_was_published_meanwhile(pair: Play) -> None:
+async def test_a_redis_that_ends_and_comes_back_empty_delivers_what_was_published_meanwhile(pair: Trial) -> None:
     traders = [await pair.trader(hub % 2, acts=True) for hub in range(4)]
     await asyncio.gather(*(trader.connect() for trader in traders))
     everyone = [trader.person.id for trader in traders]
@@ -76,7 +75,7 @@ async def test_a_redis_that_ends_and_comes_back_empty_delivers_what_was_publishe
         assert trader.closed is None
 
 
-async def test_a_redis_that_hangs_delays_an_order_and_loses_none(pair: Play) -> None:
+async def test_a_redis_that_hangs_delays_an_order_and_loses_none(pair: Trial) -> None:
     traders = [await pair.trader(hub, acts=True) for hub in range(2)]
     await asyncio.gather(*(trader.connect() for trader in traders))
     _redis(pair).pause()
@@ -90,11 +89,11 @@ async def test_a_redis_that_hangs_delays_an_order_and_loses_none(pair: Play) -> 
         assert trader.submissions == {order_id: 1}
 
 
-async def test_nothing_is_handed_out_twice_while_redis_is_emptied_and_devices_change_hubs(pair: Play) -> None:
+async def test_nothing_is_handed_out_twice_while_redis_is_emptied_and_devices_change_hubs(pair: Trial) -> None:
     firsts = [await pair.trader(hub % 2, acts=True) for hub in range(10)]
     await asyncio.gather(*(trader.connect() for trader in firsts))
     everyone = [trader.person.id for trader in firsts]
-    devices: list[Trader] = list(firsts)
+    devices: list[ScriptedAgent] = list(firsts)
     order_ids = []
     for turn in range(6):
         order_ids.append(await pair.admin_at(turn % 2).publish(everyone))
@@ -112,12 +111,12 @@ async def test_nothing_is_handed_out_twice_while_redis_is_emptied_and_devices_ch
     assert [device.closed for device in devices if device.closed not in (None, closes.SESSION_REPLACED)] == []
 
 
-async def test_a_cancel_whose_doorbell_was_lost_reaches_the_other_hubs_agents(pair: Play) -> None:
+async def test_a_cancel_whose_doorbell_was_lost_reaches_the_other_hubs_agents(pair: Trial) -> None:
     trader, late = await pair.trader(1), await pair.trader(1)
     await trader.connect()
     order_id = await pair.admin.publish([trader.person.id, late.person.id])
     await trader.gets(order_id)
-    sleeper = pair.stage.hubs[1]
+    sleeper = pair.cluster.hubs[1]
     sleeper.pause()
     try:
         assert (await pair.admin.cancel(order_id, "wrong way")).status == 200
@@ -130,10 +129,10 @@ async def test_a_cancel_whose_doorbell_was_lost_reaches_the_other_hubs_agents(pa
     assert late.orders() == []
 
 
-async def test_an_account_disabled_while_the_doorbell_was_lost_is_shown_the_door(pair: Play) -> None:
+async def test_an_account_disabled_while_the_doorbell_was_lost_is_shown_the_door(pair: Trial) -> None:
     trader, other = await pair.trader(1), await pair.trader(1, acts=True)
     await asyncio.gather(trader.connect(), other.connect())
-    sleeper = pair.stage.hubs[1]
+    sleeper = pair.cluster.hubs[1]
     sleeper.pause()
     try:
         assert (await pair.admin.disable(trader.person.id)).status == 200
@@ -145,23 +144,23 @@ async def test_an_account_disabled_while_the_doorbell_was_lost_is_shown_the_door
     await eventually(lambda: trader.closed == closes.ACCOUNT_DISABLED, "the session feels it", PROMISED_S + 1)
 
 
-async def _on_another_device(pair: Play, trader: Trader, turn: int) -> Trader:
+async def _on_another_device(pair: Trial, trader: ScriptedAgent, turn: int) -> ScriptedAgent:
     """The same login on a new device at the other hub."""
     mover = pair.desk.device(pair.urls[(turn + 1) % 2], trader.person, trader.token, acts=True)
     await mover.connect()
     return mover
 
 
-async def _all_claimed(pair: Play, order_ids: list[int], users: int) -> None:
+async def _all_claimed(pair: Trial, order_ids: list[int], users: int) -> None:
     async def is_so() -> bool:
         return len(await pair.books.rows(*order_ids)) == users * len(order_ids)
 
     await eventually(is_so, "every order has a row for everyone")
 
 
-def _redis(pair: Play) -> RedisServer:
-    assert pair.stage.redis is not None
-    return pair.stage.redis
+def _redis(pair: Trial) -> RedisServer:
+    assert pair.cluster.redis is not None
+    return pair.cluster.redis
 
 
 def _trim(redis: RedisServer) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 from agent.model.engine import Refused
 from agent.trading.terms import Approved
 from protocol.messages import Order
+from tests.kit.cluster import Trial
 from tests.kit.crowd import crowd_in
 from tests.services.waiting import eventually
 
-from .conftest import Play
 
-
-async def test_past_its_window_an_order_is_expired_and_what_was_sent_without_a_result_is_unknown(either: Play) -> None:
+async def test_past_its_window_an_order_is_expired_and_what_was_sent_without_a_result_is_unknown(either: Trial) -> None:
     silent, done, absent = [await either.trader(hub=-1) for _ in range(3)]
     await asyncio.gather(silent.connect(), done.connect())
     order_id = await either.admin.publish([trader.person.id for trader in (silent, done, absent)], seconds=2)
@@ -37,7 +36,7 @@ async def test_past_its_window_an_order_is_expired_and_what_was_sent_without_a_r
     }
 
 
-async def test_a_result_that_comes_after_the_sweep_is_still_taken(either: Play) -> None:
+async def test_a_result_that_comes_after_the_sweep_is_still_taken(either: Trial) -> None:
     trader = await either.trader()
     await trader.connect()
     order_id = await either.admin.publish([trader.person.id], seconds=1)
@@ -54,7 +53,7 @@ async def test_a_result_that_comes_after_the_sweep_is_still_taken(either: Play) 
 
 
 async def test_a_cancelled_order_is_rejected_by_the_agent_that_has_not_submitted_it(
-    either: Play, story_dir: Path
+    either: Trial, story_dir: Path
 ) -> None:
     hesitant, quick = await either.enrol(2)
     decided = asyncio.Event()
@@ -87,7 +86,7 @@ async def test_a_cancelled_order_is_rejected_by_the_agent_that_has_not_submitted
     assert (order["status"], order["is_settled"]) == (4, True)
 
 
-async def test_a_cancelled_order_reaches_nobody_any_more(either: Play) -> None:
+async def test_a_cancelled_order_reaches_nobody_any_more(either: Trial) -> None:
     connected, absent = [await either.trader(hub=-1) for _ in range(2)]
     await connected.connect()
     order_id = await either.admin.publish([connected.person.id, absent.person.id])
@@ -102,7 +101,7 @@ async def test_a_cancelled_order_reaches_nobody_any_more(either: Play) -> None:
     assert (await either.admin_at(-1).cancel(order_id, "again")).status == 409
 
 
-async def test_who_was_away_when_it_was_cancelled_hears_it_on_return(either: Play) -> None:
+async def test_who_was_away_when_it_was_cancelled_hears_it_on_return(either: Trial) -> None:
     trader = await either.trader(acts=False)
     await trader.connect()
     order_id = await either.admin.publish([trader.person.id])
@@ -114,7 +113,7 @@ async def test_who_was_away_when_it_was_cancelled_hears_it_on_return(either: Pla
     await eventually(lambda: trader.cancels() == [order_id], "the cancel comes")
 
 
-async def test_an_order_past_its_window_cannot_be_cancelled(either: Play) -> None:
+async def test_an_order_past_its_window_cannot_be_cancelled(either: Trial) -> None:
     [person] = await either.enrol()
     order_id = await either.admin.publish([person.id], seconds=1)
 

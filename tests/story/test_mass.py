@@ -2,34 +2,34 @@
 
 from pathlib import Path
 
+from tests.kit.cluster import Trial
 from tests.kit.crowd import crowd_in
 
-from .conftest import Play
 from .storm import Storm
 
 ORDERS = 20
 LATEST_S = 30
 
 
-async def test_200_agents_on_two_hubs(pair: Play, story_dir: Path) -> None:
+async def test_200_agents_on_two_hubs(pair: Trial, story_dir: Path) -> None:
     await _weather(pair, story_dir, people=200, seconds=15)
 
 
-async def test_50_agents_on_a_laptop(laptop: Play, story_dir: Path) -> None:
+async def test_50_agents_on_a_laptop(laptop: Trial, story_dir: Path) -> None:
     await _weather(laptop, story_dir, people=50, seconds=8)
 
 
-async def test_20_agents_where_rows_are_committed_before_frames_leave(strict: Play, story_dir: Path) -> None:
+async def test_20_agents_where_rows_are_committed_before_frames_leave(strict: Trial, story_dir: Path) -> None:
     await _weather(strict, story_dir, people=20, seconds=4)
 
 
-async def _weather(play: Play, directory: Path, people: int, seconds: int) -> None:
+async def _weather(trial: Trial, directory: Path, people: int, seconds: int) -> None:
     async with crowd_in(directory / "agents") as crowd:
-        storm = Storm(play, crowd)
+        storm = Storm(trial, crowd)
         await storm.gather(people)
         await storm.blow(ORDERS, seconds)
         await storm.settle(seconds + LATEST_S)
-    rows = await play.books.rows(*storm.order_ids)
+    rows = await trial.books.rows(*storm.order_ids)
     assert len(rows) == people * ORDERS
     outcome_of = {(row.order_id, row.user_id): row for row in rows}
     assert len(outcome_of) == len(rows)

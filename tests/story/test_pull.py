@@ -2,15 +2,14 @@
 
 import asyncio
 
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
+from tests.kit.cluster import Trial
 from tests.services.waiting import eventually
-
-from .conftest import Play
 
 CONCURRENT = 200
 
 
-async def test_of_two_hundred_concurrent_pulls_of_one_order_one_gets_it(either: Play) -> None:
+async def test_of_two_hundred_concurrent_pulls_of_one_order_one_gets_it(either: Trial) -> None:
     trader = await either.trader()
     order_id = await either.admin.publish([trader.person.id])
     urls = either.urls
@@ -22,7 +21,7 @@ async def test_of_two_hundred_concurrent_pulls_of_one_order_one_gets_it(either: 
     assert (row.user_id, row.is_acked) == (trader.person.id, True)
 
 
-async def test_pull_and_push_race_and_one_of_them_has_the_order(either: Play) -> None:
+async def test_pull_and_push_race_and_one_of_them_has_the_order(either: Trial) -> None:
     traders = [await either.trader(hub=n % len(either.urls)) for n in range(10)]
     await asyncio.gather(*(trader.connect() for trader in traders))
     everyone = [trader.person.id for trader in traders]
@@ -40,7 +39,7 @@ async def test_pull_and_push_race_and_one_of_them_has_the_order(either: Play) ->
             assert trader.orders().count(order_id) + by_pull == 1
 
 
-async def test_a_polling_clients_day(either: Play) -> None:
+async def test_a_polling_clients_day(either: Trial) -> None:
     trader = await either.trader(hub=-1)
     assert await trader.pull() is None
     order_id = await either.admin.publish([trader.person.id])
@@ -51,22 +50,22 @@ async def test_a_polling_clients_day(either: Play) -> None:
     assert (funnel["claimed"], funnel["acked"], funnel["outcomes"]["failed"]) == (1, 1, 1)
 
 
-async def test_an_order_whose_pull_died_between_claim_and_row_is_not_lost(pair: Play) -> None:
+async def test_an_order_whose_pull_died_between_claim_and_row_is_not_lost(pair: Trial) -> None:
     """A hub killed there, or an answer of Redis that never came, leaves the claim and no row: nobody has the order."""
     trader = await pair.trader()
     order_id = await pair.admin.publish([trader.person.id])
-    assert pair.stage.redis is not None
-    with pair.stage.redis.client() as client:
+    assert pair.cluster.redis is not None
+    with pair.cluster.redis.client() as client:
         client.set(f"order:assigned:{order_id}:{trader.person.id}", f"poll:{trader.person.id}", ex=3_660)
     pulled = await asyncio.gather(*(trader.pull(pair.urls[n % 2]) for n in range(20)))
     assert [got for got in pulled if got is not None] == [order_id]
 
 
-async def _pulled(trader: Trader, order_id: int, url: str | None = None) -> bool:
+async def _pulled(trader: ScriptedAgent, order_id: int, url: str | None = None) -> bool:
     return await trader.pull(url) == order_id
 
 
-async def _is_known(either: Play, url: str) -> None:
+async def _is_known(either: Trial, url: str) -> None:
     """Returns when the hub at this address knows what was published before: it knows what was published after."""
     other = await either.trader()
     order_id = await either.admin.publish([other.person.id])

@@ -7,15 +7,14 @@ import pytest
 
 from agent.model.events import End, Submitting
 from protocol import closes
-from tests.kit.agents import Trader
+from tests.kit.agents import ScriptedAgent
+from tests.kit.cluster import Trial
 from tests.kit.crowd import crowd_in
 from tests.kit.people import log_in
 from tests.services.waiting import eventually
 
-from .conftest import Play
 
-
-async def test_a_second_connection_under_the_same_login_replaces_the_first(either: Play) -> None:
+async def test_a_second_connection_under_the_same_login_replaces_the_first(either: Trial) -> None:
     first, _ = await _announced(either)
     second = either.desk.device(either.urls[-1], first.person, first.token)
     await second.connect()
@@ -29,7 +28,7 @@ async def test_a_second_connection_under_the_same_login_replaces_the_first(eithe
     await eventually(is_listed, "the second is the one that is connected")
 
 
-async def test_a_new_login_ends_the_older_ones_token_and_connection(either: Play) -> None:
+async def test_a_new_login_ends_the_older_ones_token_and_connection(either: Trial) -> None:
     trader = await either.trader()
     await trader.connect()
     await log_in(either.http, either.urls[-1], trader.person)
@@ -39,7 +38,7 @@ async def test_a_new_login_ends_the_older_ones_token_and_connection(either: Play
     assert (await trader.hand_in(1)).status in (401, 404)
 
 
-async def test_an_agent_replaced_while_it_executes_gets_its_result_recorded(either: Play) -> None:
+async def test_an_agent_replaced_while_it_executes_gets_its_result_recorded(either: Trial) -> None:
     trader, order_id = await _executing(either)
     newer = either.desk.device(either.urls[-1], trader.person, trader.token)
     await newer.connect()
@@ -51,7 +50,7 @@ async def test_an_agent_replaced_while_it_executes_gets_its_result_recorded(eith
 
 @pytest.mark.parametrize(("end", "why"), [("login", End.REPLACED), ("disable", End.ACCOUNT)])
 async def test_a_true_agent_finishes_what_is_at_the_exchange_and_reports_it(
-    pair: Play, story_dir: Path, end: str, why: End
+    pair: Trial, story_dir: Path, end: str, why: End
 ) -> None:
     [person] = await pair.enrol()
     async with crowd_in(story_dir / "agents") as crowd:
@@ -67,14 +66,14 @@ async def test_a_true_agent_finishes_what_is_at_the_exchange_and_reports_it(
     assert await pair.books.outcomes(order_id) == {person.id: "success"}
 
 
-async def test_a_result_is_taken_under_a_token_that_a_new_login_ended(either: Play) -> None:
+async def test_a_result_is_taken_under_a_token_that_a_new_login_ended(either: Trial) -> None:
     trader, order_id = await _executing(either)
     await log_in(either.http, either.urls[-1], trader.person)
     assert (await trader.hand_in(order_id)).status == 200
     assert await either.books.outcomes(order_id) == {trader.person.id: "success"}
 
 
-async def test_a_result_is_taken_from_a_disabled_account_but_nothing_else(either: Play) -> None:
+async def test_a_result_is_taken_from_a_disabled_account_but_nothing_else(either: Trial) -> None:
     trader, order_id = await _executing(either)
     assert (await either.admin.disable(trader.person.id)).status == 200
     await eventually(lambda: trader.closed == closes.ACCOUNT_DISABLED, "the session feels it")
@@ -82,7 +81,7 @@ async def test_a_result_is_taken_from_a_disabled_account_but_nothing_else(either
     assert await either.books.outcomes(order_id) == {trader.person.id: "failed"}
 
 
-async def test_a_result_is_taken_after_logging_out(either: Play) -> None:
+async def test_a_result_is_taken_after_logging_out(either: Trial) -> None:
     trader, order_id = await _executing(either)
     async with either.http.post(
         f"{either.urls[-1]}/api/auth/logout", headers={"Authorization": f"Bearer {trader.token}"}
@@ -93,14 +92,14 @@ async def test_a_result_is_taken_after_logging_out(either: Play) -> None:
     assert await either.books.outcomes(order_id) == {trader.person.id: "success"}
 
 
-async def test_the_first_result_stands(either: Play) -> None:
+async def test_the_first_result_stands(either: Trial) -> None:
     trader, order_id = await _executing(either)
     assert (await trader.hand_in(order_id, "success")).status == 200
     assert (await trader.hand_in(order_id, "failed")).status == 200
     assert await either.books.outcomes(order_id) == {trader.person.id: "success"}
 
 
-async def test_a_frozen_device_that_was_replaced_takes_nothing_from_the_new_one(pair: Play) -> None:
+async def test_a_frozen_device_that_was_replaced_takes_nothing_from_the_new_one(pair: Trial) -> None:
     traders = [await pair.trader(hub=0) for _ in range(8)]
     newer = [pair.desk.device(pair.urls[1], trader.person, trader.token, acts=True) for trader in traders]
     for trader in traders:
@@ -119,7 +118,7 @@ async def test_a_frozen_device_that_was_replaced_takes_nothing_from_the_new_one(
     await asyncio.gather(*(device.gets(order_id, 5) for device in newer))
 
 
-async def _announced(either: Play) -> tuple[Trader, int]:
+async def _announced(either: Trial) -> tuple[ScriptedAgent, int]:
     """A connected trader, of whom every hub has been told: an order that was there before comes after that. Of two
     connections within the same milliseconds the one that is announced later stands, and that may be the older."""
     trader = await either.trader()
@@ -129,7 +128,7 @@ async def _announced(either: Play) -> tuple[Trader, int]:
     return trader, order_id
 
 
-async def _executing(either: Play) -> tuple[Trader, int]:
+async def _executing(either: Trial) -> tuple[ScriptedAgent, int]:
     """A trader with an order on disk, acknowledged, at the exchange and not answered yet."""
     trader, order_id = await _announced(either)
     await trader.ack(order_id)

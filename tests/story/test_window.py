@@ -2,12 +2,11 @@
 
 from hub.clock import now_ms
 from protocol import closes
+from tests.kit.cluster import Trial
 from tests.services.waiting import eventually
 
-from .conftest import Play
 
-
-async def test_who_is_connected_gets_the_order(either: Play) -> None:
+async def test_who_is_connected_gets_the_order(either: Trial) -> None:
     trader = await either.trader(hub=-1, acts=True)
     await trader.connect()
     order_id = await either.admin.publish([trader.person.id])
@@ -18,7 +17,7 @@ async def test_who_is_connected_gets_the_order(either: Play) -> None:
     assert (order["status"], order["is_settled"]) == (2, True)
 
 
-async def test_who_connects_inside_the_window_gets_the_order(either: Play) -> None:
+async def test_who_connects_inside_the_window_gets_the_order(either: Trial) -> None:
     trader = await either.trader(hub=-1, acts=True)
     order_id = await either.admin.publish([trader.person.id])
     assert (await either.admin.funnel(order_id))["not_claimed"]["waiting"] == 1
@@ -26,7 +25,7 @@ async def test_who_connects_inside_the_window_gets_the_order(either: Play) -> No
     await eventually(lambda: trader.recorded() == {order_id}, "the result is recorded")
 
 
-async def test_who_connects_after_the_window_gets_nothing_and_the_funnel_says_not_connected(either: Play) -> None:
+async def test_who_connects_after_the_window_gets_nothing_and_the_funnel_says_not_connected(either: Trial) -> None:
     trader = await either.trader(hub=-1, acts=True)
     order_id = await either.admin.publish([trader.person.id], seconds=1)
     await eventually(lambda: _is_expired(either, order_id), "the window is over")
@@ -39,7 +38,7 @@ async def test_who_connects_after_the_window_gets_nothing_and_the_funnel_says_no
     assert funnel["not_claimed"] == {"not_connected": 1, "account_expired": 0, "account_disabled": 0, "waiting": 0}
 
 
-async def test_accounts_that_may_not_trade_get_nothing_and_the_funnel_says_so(either: Play) -> None:
+async def test_accounts_that_may_not_trade_get_nothing_and_the_funnel_says_so(either: Trial) -> None:
     disabled = await either.trader()
     await disabled.connect()
     assert (await either.admin.disable(disabled.person.id)).status == 200
@@ -51,7 +50,7 @@ async def test_accounts_that_may_not_trade_get_nothing_and_the_funnel_says_so(ei
     assert (not_claimed["account_disabled"], not_claimed["account_expired"]) == (1, 1)
 
 
-async def test_an_account_that_runs_out_while_connected_is_shown_the_door_and_marked(either: Play) -> None:
+async def test_an_account_that_runs_out_while_connected_is_shown_the_door_and_marked(either: Trial) -> None:
     [person] = await either.enrol(expire_ms=now_ms() + 1_500)
     trader = await either.desk.trader(either.urls[-1], person)
     await trader.connect()
@@ -66,7 +65,7 @@ async def test_an_account_that_runs_out_while_connected_is_shown_the_door_and_ma
     assert (await either.admin.funnel(order_id))["not_claimed"]["account_expired"] == 1
 
 
-async def test_the_same_device_gets_an_order_again_until_it_acks(either: Play) -> None:
+async def test_the_same_device_gets_an_order_again_until_it_acks(either: Trial) -> None:
     trader = await either.trader()
     await trader.connect()
     order_id = await either.admin.publish([trader.person.id])
@@ -89,7 +88,7 @@ async def test_the_same_device_gets_an_order_again_until_it_acks(either: Play) -
     assert trader.orders() == [order_id, order_id]
 
 
-async def test_another_device_does_not_get_what_the_first_one_claimed(either: Play) -> None:
+async def test_another_device_does_not_get_what_the_first_one_claimed(either: Trial) -> None:
     first = await either.trader()
     await first.connect()
     order_id = await either.admin.publish([first.person.id], seconds=2)
@@ -112,5 +111,5 @@ async def test_another_device_does_not_get_what_the_first_one_claimed(either: Pl
     assert await either.books.outcomes(order_id) == {first.person.id: "unknown"}, "it is not the second device's"
 
 
-async def _is_expired(play: Play, order_id: int) -> bool:
-    return bool((await play.admin.order(order_id))["status"] == 3)
+async def _is_expired(trial: Trial, order_id: int) -> bool:
+    return bool((await trial.admin.order(order_id))["status"] == 3)

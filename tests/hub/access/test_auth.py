@@ -11,12 +11,12 @@ import pytest
 
 from protocol import closes
 from protocol.closes import Close
-from tests.hub.conftest import PASSWORD, Agent, Answer, Client, RunningHub, User, changed_token, good_order
+from tests.kit.raw import PASSWORD, Answer, Client, RawAgent, RunningHub, User, changed_token, good_order
 from tests.services.hub_process import HubSettings
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 
-Connect = Callable[..., Agent]
+Connect = Callable[..., RawAgent]
 Change = Callable[[Client, User], object]
 
 NEW_PASSWORD = "another password"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from tests.hub.conftest import Agent, Client, User
+from tests.kit.raw import Client, RawAgent, User
 from tests.services.waiting import wait_until
 
-Connect = Callable[..., Agent]
+Connect = Callable[..., RawAgent]
 
 
 class Computer:
@@ -21,7 +21,7 @@ class Computer:
         self.last_start: str | None = None
         self.have: list[int] = []
 
-    def start(self) -> Agent:
+    def start(self) -> RawAgent:
         """Starts the program: a new start after the last one, all that is not reported in `have`."""
         start, previous = uuid4().hex, self.last_start
         self.last_start = start
@@ -36,7 +36,7 @@ class Computer:
         return other
 
 
-def told(agent: Agent) -> list[dict[str, Any]]:
+def told(agent: RawAgent) -> list[dict[str, Any]]:
     """What is said about `have`, until it was all."""
     heard = []
     while (message := agent.hear())["type"] != "caught_up":

@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from hub.model.bodies import TAKES
-from tests.hub.conftest import PASSWORD, Agent, Answer, Client, User, changed_token, good_order
+from tests.kit.raw import PASSWORD, Answer, Client, RawAgent, User, changed_token, good_order
 from tests.services.waiting import wait_until
 
 DEEP = b"[" * 20_000 + b"]" * 20_000
@@ -155,7 +155,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }
 
 
-class Stage:
+class Given:
     """A trader with an order of theirs, and each endpoint's request as it should be."""
 
     def __init__(self, client: Client) -> None:
@@ -201,10 +201,10 @@ def body_of(fields: dict[str, bytes]) -> bytes:
 
 
 @pytest.fixture
-def stage(client: Client) -> Iterator[Stage]:
+def given(client: Client) -> Iterator[Given]:
     """Whatever a test did, the hub must serve an ordinary order after it, and its log must show no bug."""
     before = len(client.hub.log())
-    yield Stage(client)
+    yield Given(client)
     assert_serves(client)
     assert "Traceback" not in client.hub.log()[before:], "the hub logged a bug"
 
@@ -231,18 +231,18 @@ def assert_no(complaints: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_each_field_wrong_is_refused_by_its_name_and_nothing_is_stored(stage: Stage, endpoint: str) -> None:
-    before = stage.stored()
+def test_each_field_wrong_is_refused_by_its_name_and_nothing_is_stored(given: Given, endpoint: str) -> None:
+    before = given.stored()
     complaints: dict[str, str] = {}
     for field, cases in ENDPOINTS[endpoint][2].items():
         for case, value in cases.items():
-            answer = stage.ask(endpoint, stage.good(endpoint) | {field: value})
+            answer = given.ask(endpoint, given.good(endpoint) | {field: value})
             complaints[f"{field}: {case}"] = complaint(answer, 422, field, _taken(endpoint, field, case))
         for case, value in NOT_JSON_VALUES.items():
-            answer = stage.ask(endpoint, stage.good(endpoint) | {field: value})
+            answer = given.ask(endpoint, given.good(endpoint) | {field: value})
             complaints[f"{field}: {case}"] = not_json(answer, field, case)
     assert_no(complaints)
-    assert stage.stored() == before
+    assert given.stored() == before
 
 
 def not_json(answer: Answer, field: str, case: str) -> str:
@@ -266,32 +266,32 @@ OUT_OF_RANGE = ("before 1970", "year 1", "the last microsecond", "after the last
 NOBODY = ("nobody", "no such id", "NUL", "emoji")
 
 
-def test_a_field_that_is_missing_is_named(stage: Stage) -> None:
+def test_a_field_that_is_missing_is_named(given: Given) -> None:
     complaints: dict[str, str] = {}
     for endpoint, needed in NEEDED.items():
         for field in needed:
-            fields = stage.good(endpoint)
+            fields = given.good(endpoint)
             del fields[field]
-            complaints[f"{endpoint}: {field}"] = complaint(stage.ask(endpoint, fields), 422, field, "takes")
+            complaints[f"{endpoint}: {field}"] = complaint(given.ask(endpoint, fields), 422, field, "takes")
     assert_no(complaints)
 
 
-def test_a_results_fields_are_named_inside_their_object(stage: Stage) -> None:
+def test_a_results_fields_are_named_inside_their_object(given: Given) -> None:
     for field in RESULT_FIELDS:
-        _assert_named_inside(stage, field)
+        _assert_named_inside(given, field)
 
 
-def _assert_named_inside(stage: Stage, field: str) -> None:
+def _assert_named_inside(given: Given, field: str) -> None:
     good = {"success": b"true", "message": b'"ok"', "data": b"{}"}
     complaints: dict[str, str] = {}
     for case, value in RESULT_FIELDS[field].items():
         fields = good | {field: value}
         if case == "absent":
             del fields[field]
-        answer = stage.ask("record result", {"order_id": b"1", "result": body_of(fields)})
+        answer = given.ask("record result", {"order_id": b"1", "result": body_of(fields)})
         complaints[case] = complaint(answer, 422, f"result.{field}", f"takes {TAKES[field]}")
     for case, value in NOT_JSON_VALUES.items():
-        answer = stage.ask("record result", {"order_id": b"1", "result": body_of(good | {field: value})})
+        answer = given.ask("record result", {"order_id": b"1", "result": body_of(good | {field: value})})
         complaints[case] = not_json(answer, f"result.{field}", case)
     assert_no(complaints)
 
@@ -315,67 +315,67 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
 }
 
 
-def test_a_body_that_is_no_object(stage: Stage) -> None:
+def test_a_body_that_is_no_object(given: Given) -> None:
     for endpoint in ENDPOINTS:
-        _assert_no_object(stage, endpoint)
+        _assert_no_object(given, endpoint)
 
 
-def _assert_no_object(stage: Stage, endpoint: str) -> None:
+def _assert_no_object(given: Given, endpoint: str) -> None:
     method, path, _ = ENDPOINTS[endpoint]
-    token = stage.token if endpoint in ("mark assigned", "record result") else "admin"
-    path = path.format(order=stage.order_id, user=stage.user.id)
+    token = given.token if endpoint in ("mark assigned", "record result") else "admin"
+    path = path.format(order=given.order_id, user=given.user.id)
     cases = {case: wanted for case, wanted in BODIES.items() if (endpoint, case) != ("cancel", "empty")}
     assert_no(
         {
-            f"{endpoint}: {case}": complaint(stage.client.ask(method, path, body, token=token), status, start)
+            f"{endpoint}: {case}": complaint(given.client.ask(method, path, body, token=token), status, start)
             for case, (body, status, start) in cases.items()
         }
     )
 
 
-def test_what_follows_the_document_is_refused(stage: Stage) -> None:
+def test_what_follows_the_document_is_refused(given: Given) -> None:
     for more in (b"{}", b"x", b"\x00", b"]"):
-        answer = stage.client.ask("POST", "/api/orders/create", body_of(stage.good("create order")) + more)
+        answer = given.client.ask("POST", "/api/orders/create", body_of(given.good("create order")) + more)
         assert_no({str(more): complaint(answer, 400, "the body is not JSON")})
 
 
-def test_the_largest_body_is_taken(stage: Stage) -> None:
-    fields = stage.good("create order")
+def test_the_largest_body_is_taken(given: Given) -> None:
+    fields = given.good("create order")
     room = 64 * 1024 - len(body_of(fields | {"x": b'""'}))
     body = body_of(fields | {"x": b'"' + b"y" * room + b'"'})
     assert len(body) == 64 * 1024
-    assert stage.client.ask("POST", "/api/orders/create", body).status == 200
+    assert given.client.ask("POST", "/api/orders/create", body).status == 200
 
 
-def test_what_is_odd_and_harmless_is_taken(stage: Stage) -> None:
+def test_what_is_odd_and_harmless_is_taken(given: Given) -> None:
     """Unknown fields, another content type, a key twice (the last counts), any text where text is free."""
-    order = json.dumps(good_order() | {"targets": [stage.user.id]})[:-1].encode()
+    order = json.dumps(good_order() | {"targets": [given.user.id]})[:-1].encode()
     for body in (order + b',"x":[1,{}]}', order + b',"direction":"SHORT"}'):
         headers: dict[str, str | bytes] = {"Content-Type": "text/plain"}
-        made = stage.client.ask("POST", "/api/orders/create", body, headers=headers)
+        made = given.client.ask("POST", "/api/orders/create", body, headers=headers)
         assert made.status == 200
-    assert stage.client.order(made.data["order_id"])["direction"] == "SHORT"
-    pulled = stage.client.ask("GET", "/api/orders/pull", token=stage.token)
-    assert pulled.data["order"]["id"] == stage.order_id
+    assert given.client.order(made.data["order_id"])["direction"] == "SHORT"
+    pulled = given.client.ask("GET", "/api/orders/pull", token=given.token)
+    assert pulled.data["order"]["id"] == given.order_id
     message = "下单 🚀 \u202e\u0000 é"
     data = {"\u0000": "🚀", "n": 10**18, "deep": [[[{}]]], "big": 10**40, "f": 1e308}
     result = {"success": True, "message": message, "data": data}
-    body = {"order_id": stage.order_id, "result": result}
-    assert stage.client.ask("POST", "/api/orders/record-result", body, token=stage.token).status == 200
-    assert stage.client.order(stage.order_id)["assignments"][0]["message"] == message
+    body = {"order_id": given.order_id, "result": result}
+    assert given.client.ask("POST", "/api/orders/record-result", body, token=given.token).status == 200
+    assert given.client.order(given.order_id)["assignments"][0]["message"] == message
 
 
-def test_data_nested_as_deep_as_it_is_taken_can_be_shown_again(stage: Stage) -> None:
+def test_data_nested_as_deep_as_it_is_taken_can_be_shown_again(given: Given) -> None:
     """Taking and showing happen at different depths of our own stack: what was taken must not break the page."""
-    client = stage.client
-    client.ask("GET", "/api/orders/pull", token=stage.token)
+    client = given.client
+    client.ask("GET", "/api/orders/pull", token=given.token)
     for depth in (30, 500, 800, 900, 930, 950, 970, 990):
         data = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
         result = b'{"success":false,"outcome":"unknown","message":"%d","data":%s}' % (depth, data)
-        body = b'{"order_id":%d,"result":%s}' % (stage.order_id, result)
-        status = client.ask("POST", "/api/orders/record-result", body, token=stage.token).status
+        body = b'{"order_id":%d,"result":%s}' % (given.order_id, result)
+        status = client.ask("POST", "/api/orders/record-result", body, token=given.token).status
         assert status in (200, 400, 422), depth
-        shown = client.order(stage.order_id)["assignments"][0]["message"]
+        shown = client.order(given.order_id)["assignments"][0]["message"]
         assert (shown == str(depth)) == (status == 200)
 
 
@@ -406,17 +406,17 @@ PATHS: dict[str, tuple[str, str, int]] = {
 }
 
 
-def test_paths_and_methods(stage: Stage) -> None:
+def test_paths_and_methods(given: Given) -> None:
     assert_no(
-        {case: complaint(stage.client.ask(method, path), status, "") for case, (method, path, status) in PATHS.items()}
+        {case: complaint(given.client.ask(method, path), status, "") for case, (method, path, status) in PATHS.items()}
     )
 
 
 @pytest.mark.parametrize(("what", "body"), [("expire", "expire_at"), ("status", "status"), ("password", "password")])
-def test_a_user_who_is_not_there(stage: Stage, what: str, body: str) -> None:
+def test_a_user_who_is_not_there(given: Given, what: str, body: str) -> None:
     value: dict[str, Any] = {"expire_at": None, "status": 1, "password": PASSWORD}
     for user_id in ("987654321", "0", "-1", "abc", "%00", "9223372036854775808"):
-        answer = stage.client.ask("PUT", f"/api/admin/users/{user_id}/{what}", {body: value[body]})
+        answer = given.client.ask("PUT", f"/api/admin/users/{user_id}/{what}", {body: value[body]})
         assert answer.status == 404, (user_id, answer)
 
 
@@ -437,22 +437,22 @@ QUERIES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("path", ["/api/orders", "/api/admin/users"])
-def test_query_parameters(stage: Stage, path: str) -> None:
+def test_query_parameters(given: Given, path: str) -> None:
     complaints = {
-        case: complaint(stage.client.ask("GET", f"{path}?{query}"), 422, start)
+        case: complaint(given.client.ask("GET", f"{path}?{query}"), 422, start)
         for case, (query, start) in QUERIES.items()
     }
     assert_no(complaints)
-    assert stage.client.ask("GET", f"{path}?page=1000000000&page_size=500").data["list"] == []
-    assert stage.client.ask("GET", f"{path}?page=1&&x=%ff&=;").status == 200
+    assert given.client.ask("GET", f"{path}?page=1000000000&page_size=500").data["list"] == []
+    assert given.client.ask("GET", f"{path}?page=1&&x=%ff&=;").status == 200
 
 
-def test_a_status_filter_and_a_name_filter(stage: Stage) -> None:
+def test_a_status_filter_and_a_name_filter(given: Given) -> None:
     for status in ("0", "5", "x", "", "1e0"):
-        answer = stage.client.ask("GET", f"/api/orders?status={status}")
+        answer = given.client.ask("GET", f"/api/orders?status={status}")
         assert_no({status: complaint(answer, 422, "status: takes a whole number")})
     for name in ("%00", "%ff", "%F0%9F%9A%80", "'%20OR%201=1", "x" * 5_000):
-        assert stage.client.ask("GET", f"/api/admin/users?username={name}").data["list"] == []
+        assert given.client.ask("GET", f"/api/admin/users?username={name}").data["list"] == []
 
 
 KEYS: dict[str, tuple[bytes, int]] = {
@@ -465,30 +465,30 @@ KEYS: dict[str, tuple[bytes, int]] = {
 }
 
 
-def test_idempotency_keys(stage: Stage) -> None:
+def test_idempotency_keys(given: Given) -> None:
     complaints = {}
     for case, (key, status) in KEYS.items():
         unique = key + secrets.token_hex(8).encode() if status == 200 else key
         headers: dict[str, str | bytes] = {"Idempotency-Key": unique}
-        answer = stage.client.ask("POST", "/api/orders/create", stage.order, headers=headers)
+        answer = given.client.ask("POST", "/api/orders/create", given.order, headers=headers)
         complaints[case] = complaint(answer, status, "Idempotency-Key: takes" if status == 422 else "success")
     assert_no(complaints)
 
 
-def test_a_key_gives_its_first_order_again_and_no_other_one(stage: Stage) -> None:
+def test_a_key_gives_its_first_order_again_and_no_other_one(given: Given) -> None:
     headers: dict[str, str | bytes] = {"Idempotency-Key": secrets.token_hex(16)}
-    first = stage.client.ask("POST", "/api/orders/create", stage.order, headers=headers)
-    again = stage.client.ask("POST", "/api/orders/create", stage.order, headers=headers)
+    first = given.client.ask("POST", "/api/orders/create", given.order, headers=headers)
+    again = given.client.ask("POST", "/api/orders/create", given.order, headers=headers)
     assert first.data == again.data
-    other = stage.client.ask("POST", "/api/orders/create", stage.order | {"valid_duration": 299}, headers=headers)
+    other = given.client.ask("POST", "/api/orders/create", given.order | {"valid_duration": 299}, headers=headers)
     assert_no({"another order": complaint(other, 409, "Idempotency-Key")})
 
 
-def test_a_name_that_is_taken_is_a_conflict(stage: Stage) -> None:
-    body = {"username": stage.user.name, "password": PASSWORD}
-    assert_no({"again": complaint(stage.client.ask("POST", "/api/admin/users/create", body), 409, "username")})
+def test_a_name_that_is_taken_is_a_conflict(given: Given) -> None:
+    body = {"username": given.user.name, "password": PASSWORD}
+    assert_no({"again": complaint(given.client.ask("POST", "/api/admin/users/create", body), 409, "username")})
     assert (
-        stage.client.ask("POST", "/api/admin/users/create", body | {"username": stage.user.name.upper()}).status == 200
+        given.client.ask("POST", "/api/admin/users/create", body | {"username": given.user.name.upper()}).status == 200
     )
 
 
@@ -528,68 +528,68 @@ WHO: dict[str, tuple[str, str]] = {
 }
 
 
-def test_nobody_comes_in_without_a_good_token(stage: Stage) -> None:
-    tampered = stage.token[:-2] + ("AA" if not stage.token.endswith("AA") else "BB")
+def test_nobody_comes_in_without_a_good_token(given: Given) -> None:
+    tampered = given.token[:-2] + ("AA" if not given.token.endswith("AA") else "BB")
     cases: dict[str, bytes] = NO_TOKENS | {"tampered": f"Bearer {tampered}".encode()}
     complaints: dict[str, str] = {}
     for endpoint, (method, path) in WHO.items():
-        none = stage.client.ask(method, path, b"{", token=None)
+        none = given.client.ask(method, path, b"{", token=None)
         complaints[f"{endpoint}: no header"] = complaint(none, 401, "takes an Authorization header")
         for case, header in cases.items():
-            answer = stage.client.ask(method, path, b"{", headers={"Authorization": header})
+            answer = given.client.ask(method, path, b"{", headers={"Authorization": header})
             complaints[f"{endpoint}: {case}"] = complaint(answer, 401, "")
             assert answer.headers["www-authenticate"] == "Bearer"
     assert_no(complaints)
 
 
-def test_the_wrong_role_stays_outside(stage: Stage) -> None:
-    admins = {"the bootstrap token": "admin", "an admin": stage.client.token(stage.client.user(role="admin"))}
-    body = {"order_id": stage.order_id, "result": {"success": True}}
+def test_the_wrong_role_stays_outside(given: Given) -> None:
+    admins = {"the bootstrap token": "admin", "an admin": given.client.token(given.client.user(role="admin"))}
+    body = {"order_id": given.order_id, "result": {"success": True}}
     complaints: dict[str, str] = {}
     for endpoint, (method, path) in WHO.items():
         if endpoint in ("verify", "logout"):
             continue
         is_traders = endpoint in ("heartbeat", "pull", "mark assigned", "record result")
-        for who, token in (admins if is_traders else {"a trader": stage.token}).items():
-            answer = stage.client.ask(method, path, body, token=token)
+        for who, token in (admins if is_traders else {"a trader": given.token}).items():
+            answer = given.client.ask(method, path, body, token=token)
             complaints[f"{endpoint}: {who}"] = complaint(answer, 403, "for")
     assert_no(complaints)
 
 
-def test_orders_of_others_are_not_told_from_none(stage: Stage) -> None:
-    other = stage.client.token(stage.client.user())
-    for order_id in (stage.order_id, 987654321, 2**63 - 1):
+def test_orders_of_others_are_not_told_from_none(given: Given) -> None:
+    other = given.client.token(given.client.user())
+    for order_id in (given.order_id, 987654321, 2**63 - 1):
         body = {"order_id": order_id, "result": {"success": True, "message": "", "data": None}}
         for path in ("record-result", "mark-assigned"):
-            answer = stage.client.ask("POST", f"/api/orders/{path}", body, token=other)
+            answer = given.client.ask("POST", f"/api/orders/{path}", body, token=other)
             assert_no({f"{path} {order_id}": complaint(answer, 404, "order_id")})
-    assert stage.client.order(stage.order_id)["assignments"] == []
+    assert given.client.order(given.order_id)["assignments"] == []
 
 
-def test_times_of_a_result_are_kept_within_the_orders_life(stage: Stage) -> None:
-    stage.client.ask("GET", "/api/orders/pull", token=stage.token)
-    created = stage.client.order(stage.order_id)["created_ms"]
+def test_times_of_a_result_are_kept_within_the_orders_life(given: Given) -> None:
+    given.client.ask("GET", "/api/orders/pull", token=given.token)
+    created = given.client.order(given.order_id)["created_ms"]
     for executed_ms in (0, 2**53 - 1):
         result = {"success": True, "outcome": "unknown", "executed_ms": executed_ms}
-        body = {"order_id": stage.order_id, "result": result}
-        assert stage.client.ask("POST", "/api/orders/record-result", body, token=stage.token).status == 200
-        shown = stage.client.order(stage.order_id)["assignments"][0]["executed_ms"]
+        body = {"order_id": given.order_id, "result": result}
+        assert given.client.ask("POST", "/api/orders/record-result", body, token=given.token).status == 200
+        shown = given.client.order(given.order_id)["assignments"][0]["executed_ms"]
         assert created <= shown <= created + 600_000
 
 
-def test_too_many_wrong_passwords(stage: Stage) -> None:
+def test_too_many_wrong_passwords(given: Given) -> None:
     """Ten a minute for a name; others log in undisturbed."""
-    answers = [stage.client.login(stage.user, password="a wrong password") for _ in range(11)]
+    answers = [given.client.login(given.user, password="a wrong password") for _ in range(11)]
     assert [answer.status for answer in answers] == [401] * 10 + [429]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
-    assert stage.client.login(stage.user).status == 429
-    assert stage.client.login(stage.client.user()).status == 200
+    assert given.client.login(given.user).status == 429
+    assert given.client.login(given.client.user()).status == 200
 
 
-def test_a_wrong_name_and_a_wrong_password_are_not_told_apart(stage: Stage) -> None:
-    wrong = stage.client.login(stage.user, password="a wrong password")
-    for name in ("nobody", "", "\u0000", "🚀", "\u202eann", stage.user.name + " ", "x" * 200, "' OR 1=1 --"):
-        answer = stage.client.login(User(0, name))
+def test_a_wrong_name_and_a_wrong_password_are_not_told_apart(given: Given) -> None:
+    wrong = given.client.login(given.user, password="a wrong password")
+    for name in ("nobody", "", "\u0000", "🚀", "\u202eann", given.user.name + " ", "x" * 200, "' OR 1=1 --"):
+        answer = given.client.login(User(0, name))
         assert (answer.status, answer.message) == (401, wrong.message), name
 
 
@@ -609,45 +609,45 @@ def head(client: Client, path: str, *lines: str) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/api/auth/login", "/api/orders/create", "/api/orders/1/cancel"])
-def test_a_chunked_body_over_the_limit_is_refused_before_its_end(stage: Stage, path: str) -> None:
-    path = path.replace("1", str(stage.order_id))
+def test_a_chunked_body_over_the_limit_is_refused_before_its_end(given: Given, path: str) -> None:
+    path = path.replace("1", str(given.order_id))
     chunk = b"10001\r\n" + b" " * 0x10001 + b"\r\n"
-    status, body = raw(stage.client, head(stage.client, path, "Transfer-Encoding: chunked") + chunk)
+    status, body = raw(given.client, head(given.client, path, "Transfer-Encoding: chunked") + chunk)
     assert status == json.loads(body)["code"] == 413
 
 
-def test_a_body_that_never_ends_is_nobodys_bug(stage: Stage) -> None:
-    """The client goes in the middle of its body: no trace in the log (the stage looks)."""
-    before = stage.stored()
-    for path in ("/api/auth/login", "/api/orders/create", f"/api/orders/{stage.order_id}/cancel"):
-        with socket.create_connection(("127.0.0.1", stage.client.hub.port), timeout=20) as connection:
-            connection.sendall(head(stage.client, path, "Content-Length: 100") + b'{"a":')
-    wait_until(lambda: stage.stored() == before, "the hub is as it was")
+def test_a_body_that_never_ends_is_nobodys_bug(given: Given) -> None:
+    """The client goes in the middle of its body: no trace in the log (the given looks)."""
+    before = given.stored()
+    for path in ("/api/auth/login", "/api/orders/create", f"/api/orders/{given.order_id}/cancel"):
+        with socket.create_connection(("127.0.0.1", given.client.hub.port), timeout=20) as connection:
+            connection.sendall(head(given.client, path, "Content-Length: 100") + b'{"a":')
+    wait_until(lambda: given.stored() == before, "the hub is as it was")
 
 
-def test_bytes_that_are_no_http(stage: Stage) -> None:
+def test_bytes_that_are_no_http(given: Given) -> None:
     for request in (
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"\r\n" * 50 + b"\x00\r\n\r\n",
     ):
-        assert raw(stage.client, request)[0] == 400, request
+        assert raw(given.client, request)[0] == 400, request
 
 
-def test_a_connected_agent_feels_nothing_of_it(stage: Stage, agents: Callable[..., Agent]) -> None:
-    agent = agents(stage.client, stage.token)
+def test_a_connected_agent_feels_nothing_of_it(given: Given, agents: Callable[..., RawAgent]) -> None:
+    agent = agents(given.client, given.token)
     agent.hello(have=[])
     agent.hear("order")
     for body, _, _ in BODIES.values():
-        stage.client.ask("POST", "/api/orders/create", body)
+        given.client.ask("POST", "/api/orders/create", body)
         assert agent.is_served()
-    order_id = stage.client.publish(stage.user)
+    order_id = given.client.publish(given.user)
     assert agent.hear("order")["order"]["id"] == order_id
 
 
-def test_a_token_of_ours_with_another_expiry_runs_out(stage: Stage) -> None:
-    claims = changed_token(stage.token, exp=1.0)
-    late = jwt.encode(claims, stage.client.hub.settings.jwt_secret)
-    assert stage.client.ask("GET", "/api/auth/verify", token=late).status == 401
-    assert stage.client.ask("GET", "/api/auth/verify", token=stage.token).status == 200
+def test_a_token_of_ours_with_another_expiry_runs_out(given: Given) -> None:
+    claims = changed_token(given.token, exp=1.0)
+    late = jwt.encode(claims, given.client.hub.settings.jwt_secret)
+    assert given.client.ask("GET", "/api/auth/verify", token=late).status == 401
+    assert given.client.ask("GET", "/api/auth/verify", token=given.token).status == 200

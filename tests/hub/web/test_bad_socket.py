@@ -18,9 +18,10 @@ from websockets.frames import Frame, Opcode
 from protocol import closes
 from protocol.codec import MAX_FRAME_BYTES
 from protocol.messages import SUBPROTOCOL
-from tests.hub.conftest import Agent, Client, RunningHub, User, changed_token, checked, good_order, run_embedded_hub
+from tests.hub.conftest import run_embedded_hub
+from tests.kit.raw import Client, RawAgent, RunningHub, User, changed_token, checked, good_order
 
-Connect = Callable[..., Agent]
+Connect = Callable[..., RawAgent]
 
 HELLO = {"type": "hello", "device_id": "device-1", "version": "1", "driver": "paper", "have": [1], "halt_epoch": 0}
 ACK = {"type": "ack", "order_id": 1, "received_ms": 1, "uncertainty_ms": 1}
@@ -94,11 +95,11 @@ class Scene:
         self.bystander = self.new()
         self.bystander.hello()
 
-    def new(self, user: User | None = None, **options: Any) -> Agent:
+    def new(self, user: User | None = None, **options: Any) -> RawAgent:
         """A connection that has not said hello."""
         return self._connect(self.client, self.client.token(user or self.client.user()), **options)
 
-    def greeted(self, user: User | None = None, **fields: Any) -> Agent:
+    def greeted(self, user: User | None = None, **fields: Any) -> RawAgent:
         agent = self.new(user)
         agent.hello(**fields)
         return agent
@@ -113,7 +114,7 @@ def scene(client: Client, agents: Connect) -> Iterator[Scene]:
     assert "Traceback" not in client.hub.log()[before:], "the hub logged a bug"
 
 
-def assert_breaks(agent: Agent, text: str | bytes, field: str = "") -> None:
+def assert_breaks(agent: RawAgent, text: str | bytes, field: str = "") -> None:
     """The protocol is broken by this: an `error` that names the field, then 4000."""
     agent.say(text)
     error = agent.hear("error")
@@ -306,7 +307,7 @@ def test_orders_that_are_not_the_senders(scene: Scene) -> None:
     assert scene.client.order(order_id)["funnel"]["outcomes"]["open"] == 1
 
 
-def _assert_refused(agent: Agent, order_id: int, code: str) -> None:
+def _assert_refused(agent: RawAgent, order_id: int, code: str) -> None:
     for message in (ACK, RESULT):
         agent.say(message | {"order_id": order_id})
         error = agent.hear("error")
@@ -446,7 +447,7 @@ def test_silence_ends_a_session_and_only_that_one(impatient_hub: RunningHub, age
     client.close()
 
 
-def _has_gone(agent: Agent) -> bool:
+def _has_gone(agent: RawAgent) -> bool:
     """Looks for a moment, so that the lively one is in time with its own heartbeat."""
     try:
         agent.socket.recv(timeout=0.1)

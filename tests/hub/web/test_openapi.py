@@ -15,7 +15,7 @@ from hub.model import answers
 from hub.model.rights import OF_ROLE, RIGHTS
 from hub.web.openapi import document, statuses
 from hub.web.urls import Endpoint
-from tests.hub.conftest import Agent, Client, good_order
+from tests.kit.raw import Client, RawAgent, good_order
 
 DOCUMENTS = {"/metrics", "/openapi.json"}
 """Not part of the contract in JSON."""
@@ -86,7 +86,7 @@ def _references(value: object) -> Iterator[str]:
 
 
 def test_real_answers_are_what_the_table_says(
-    client: Client, agents: Callable[..., Agent], endpoints: list[Endpoint]
+    client: Client, agents: Callable[..., RawAgent], endpoints: list[Endpoint]
 ) -> None:
     """Each endpoint once, on a real hub: the answer has all fields of its struct and no other."""
     user = client.user()
