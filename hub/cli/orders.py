@@ -14,7 +14,7 @@ import typer
 from hub.cli import arguments, lists
 from hub.cli.arguments import AsJson, Page, PageSize, example
 from hub.cli.client import HubClient, ask, read
-from hub.cli.errors import OutOfReach
+from hub.cli.errors import OutOfReach, Refused
 from hub.cli.funnel import draw
 from hub.cli.screen import note, say, show, show_json, show_line, to_json
 from hub.cli.users import user_id
@@ -25,7 +25,8 @@ from protocol.messages import LONGEST_WINDOW_S
 
 app = typer.Typer(help=_("Orders: publish, see, watch, cancel."), no_args_is_help=True, rich_markup_mode=None)
 
-RETRY_PAUSE_S = 0.5
+RETRY_PAUSES_S = (0.5, 2.0)
+STORE_AWAY = 503
 ROWS_SHOWN = 50
 Valid = Annotated[
     int, typer.Option(min=1, max=LONGEST_WINDOW_S, metavar="SECONDS", help=_("How long it may be placed."))
@@ -104,18 +105,28 @@ async def send_order(hub: HubClient, body: dict[str, Any], targets: list[str], k
         return await post_order(hub, body, key)
     except OutOfReach as error:
         raise OutOfReach(str(error), f"{error.advice}\n{retry_hint(key)}".lstrip()) from None
+    except Refused as error:
+        if error.status != STORE_AWAY:
+            raise
+        raise Refused(str(error), f"{error.advice}\n{retry_hint(key)}".lstrip(), error.status) from None
     except asyncio.CancelledError:
         note(retry_hint(key))
         raise
 
 
 async def post_order(hub: HubClient, body: dict[str, Any], key: str) -> Any:
+    """Asks again with the same key while the hub or its store is out of reach; a few times."""
     headers = {"Idempotency-Key": key}
-    try:
-        return await hub.post("/api/orders/create", body, headers)
-    except OutOfReach as error:
-        note(_("{why} Trying once more.").format(why=error))
-    await asyncio.sleep(RETRY_PAUSE_S)
+    for pause_s in RETRY_PAUSES_S:
+        try:
+            return await hub.post("/api/orders/create", body, headers)
+        except OutOfReach as error:
+            note(_("{why} Trying once more.").format(why=error))
+        except Refused as error:
+            if error.status != STORE_AWAY:
+                raise
+            note(_("{why} Trying once more.").format(why=error))
+        await asyncio.sleep(pause_s)
     return await hub.post("/api/orders/create", body, headers)
 
 

@@ -66,16 +66,26 @@ def test_a_lost_answer_is_asked_for_once_more_with_the_same_key(
     assert first.body == second.body
 
 
-def test_lost_twice_it_is_3_and_tells_the_key(hub: Hub, stand_in: StandIn) -> None:
+def test_lost_each_time_it_is_3_and_tells_the_key(hub: Hub, stand_in: StandIn) -> None:
     stand_in.on(CREATE, broken)
     run = hub(*PUBLISH)
     assert (run.code, run.out) == (3, "")
-    first, second = (asked.headers["idempotency-key"] for asked in stand_in.asked)
-    assert first == second
-    assert f"--idempotency-key {first}" in run.err
+    keys = [asked.headers["idempotency-key"] for asked in stand_in.asked]
+    assert (len(keys), len(set(keys))) == (3, 1)
+    assert f"--idempotency-key {keys[0]}" in run.err
 
 
-@pytest.mark.parametrize("status", [409, 422, 503])
+def test_while_the_store_is_away_it_is_asked_again_with_the_same_key(hub: Hub, stand_in: StandIn) -> None:
+    stand_in.on(CREATE, envelope(503, "it is not known whether it was stored"), data({"order_id": 12}))
+    assert hub(*PUBLISH).code == 0
+    assert len({asked.headers["idempotency-key"] for asked in stand_in.asked}) == 1
+    stand_in.on(CREATE, envelope(503, "it is not known whether it was stored"))
+    run = hub(*PUBLISH)
+    assert run.code == 1
+    assert "--idempotency-key" in run.err
+
+
+@pytest.mark.parametrize("status", [409, 422])
 def test_a_refused_publish_is_not_repeated(hub: Hub, stand_in: StandIn, status: int) -> None:
     stand_in.on(CREATE, envelope(status, "no"))
     assert hub(*PUBLISH).code == 1
