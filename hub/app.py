@@ -19,9 +19,11 @@ from hub.access.accounts import Accounts
 from hub.access.auth import Auth
 from hub.admin.accounts import Administration
 from hub.admin.publishing import Publishing
+from hub.clock import Clock, now_ms
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import BLOCK_MS, Bus, Started
 from hub.cluster.claims import Claims
+from hub.cluster.family_clock import FamilyClock
 from hub.cluster.order_cache import OrderCache
 from hub.cluster.peers import Peers
 from hub.cluster.redis import TIMEOUT_S, connect, identity
@@ -71,8 +73,10 @@ log = structlog.get_logger(__name__)
 class Hub:
     """One hub process: its parts, how they start and how they end. `gave_up`: the service that could not stay up."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, machine: Clock = now_ms) -> None:
+        """`machine` reads this machine's time of day."""
         self.settings = settings
+        self._machine = machine
         self.gave_up: str | None = None
         self.background = Background()
         self.supervisor = Supervisor(self._give_up)
@@ -81,6 +85,8 @@ class Hub:
         self._seat_sessions(settings)
         self._tell_the_story(settings)
         self.upkeep = Upkeep(
+            clock=self.clock,
+            installation=self.store.installation,
             readiness=self.readiness,
             bus=self.bus,
             peers=self.peers,
@@ -107,8 +113,11 @@ class Hub:
             self.redis if settings.is_redis_embedded else connect(settings.redis_url, TIMEOUT_S + BLOCK_MS / 1_000)
         )
         self.peers = Peers(self.redis)
+        self.clock = FamilyClock(self.redis, self._machine)
+        clock = self.clock.now
         self.accounts = Accounts(self.store)
         self.auth = Auth(
+            clock=clock,
             store=self.store,
             redis=self.redis,
             accounts=self.accounts,
@@ -118,13 +127,15 @@ class Hub:
         )
 
     def _seat_sessions(self, settings: Settings) -> None:
+        clock = self.clock.now
         self.hint = RestartHint()
         self.registry = Registry()
-        self.recheck = Recheck(self.registry, self.accounts)
+        self.recheck = Recheck(self.registry, self.accounts, clock)
         self.resync = Resync(lambda: self.recheck.everyone(), lambda: self.arrivals.announce_everyone())
         self.bus = Bus(self.redis, self.reader, self.peers.name, self.resync.request)
-        self.announcements = Announcements()
+        self.announcements = Announcements(clock)
         self.changes = AccountChanges(
+            clock=clock,
             store=self.store,
             bus=self.bus,
             announcements=self.announcements,
@@ -139,16 +150,25 @@ class Hub:
             resync=self.resync,
             process=self.peers.name,
         )
-        self.expiry = Expiry(store=self.store, registry=self.registry, heartbeat_s=settings.heartbeat_s)
+        self.expiry = Expiry(clock=clock, store=self.store, registry=self.registry, heartbeat_s=settings.heartbeat_s)
         self.survey = Survey(redis=self.redis, bus=self.bus, registry=self.registry, peers=self.peers)
 
     def _tell_the_story(self, settings: Settings) -> None:
+        clock = self.clock.now
         self.live = LiveOrders()
         self.claims = Claims(self.redis)
-        self.ledger = Ledger(self.store)
+        self.ledger = Ledger(self.store, clock)
         self.family = Family(store=self.store, identity=partial(identity, self.redis), process=self.peers.name)
-        self.claiming = Claiming(store=self.store, claims=self.claims, ledger=self.ledger, family=self.family)
+        self.claiming = Claiming(
+            clock=clock,
+            store=self.store,
+            claims=self.claims,
+            ledger=self.ledger,
+            family=self.family,
+            check_clock=self.clock.check,
+        )
         self.fan_out = FanOut(
+            clock=clock,
             store=self.store,
             claiming=self.claiming,
             registry=self.registry,
@@ -156,9 +176,15 @@ class Hub:
             mode=settings.effective_claims,
         )
         self.reports = Reports(
-            store=self.store, claims=self.claims, live=self.live, ledger=self.ledger, background=self.background
+            clock=clock,
+            store=self.store,
+            claims=self.claims,
+            live=self.live,
+            ledger=self.ledger,
+            background=self.background,
         )
         self.greeting = Greeting(
+            clock=clock,
             store=self.store,
             live=self.live,
             registry=self.registry,
@@ -167,6 +193,7 @@ class Hub:
             heartbeat_s=settings.heartbeat_s,
         )
         self.dispatch = Dispatch(
+            clock=clock,
             store=self.store,
             fan_out=self.fan_out,
             bus=self.bus,
@@ -180,9 +207,14 @@ class Hub:
             background=self.background,
         )
         self.loading = Loading(
-            store=self.store, live=self.live, track=self.dispatch.track, cancel=self.dispatch.on_cancelled
+            clock=clock,
+            store=self.store,
+            live=self.live,
+            track=self.dispatch.track,
+            cancel=self.dispatch.on_cancelled,
         )
         self.sweeping = Sweeping(
+            clock=clock,
             store=self.store,
             live=self.live,
             ledger=self.ledger,
@@ -213,8 +245,9 @@ class Hub:
             await self.bus.start()
         except Unavailable as error:
             log.warning("starting without Redis", error=str(error))
-        # What must be known before anybody is served, the family before the claims: each within its time-out.
-        beat, *others = self.upkeep.first
+        # What must be known before anybody is served, clock and family before the claims: each within its time-out.
+        clock, beat, *others = self.upkeep.first
+        await self.supervisor.once(clock)
         await self.supervisor.once(beat)
         await asyncio.gather(*[self.supervisor.once(duty) for duty in others])
         self.supervisor.serve("stream reader", partial(self.bus.read_forever, self.listener.hear))
@@ -257,26 +290,27 @@ class Hub:
 
 def routes(hub: Hub) -> list[BaseRoute]:
     """The socket, the URL table, and what is said about the hub itself."""
-    times, guard = Times(hub.settings.zone), Guard(hub.auth)
+    times, guard, clock = Times(hub.settings.zone), Guard(hub.auth), hub.clock.now
     polling = Polling(
+        clock=clock,
         store=hub.store,
         claiming=hub.claiming,
         live=hub.live,
         ledger=hub.ledger,
         reports=hub.reports,
     )
-    administration = Administration(store=hub.store, auth=hub.auth, changes=hub.changes)
+    administration = Administration(clock=clock, store=hub.store, auth=hub.auth, changes=hub.changes)
     publishing = Publishing(store=hub.store, dispatch=hub.dispatch)
     health = HealthRoutes(hub.readiness)
     endpoints = urls.table(
         guard,
         AuthRoutes(auth=hub.auth, changes=hub.changes, greeting=hub.greeting, times=times),
-        OrderRoutes(store=hub.store, publishing=publishing, times=times),
+        OrderRoutes(clock=clock, store=hub.store, publishing=publishing, times=times),
         PollingRoutes(polling=polling, times=times),
         AdminRoutes(store=hub.store, administration=administration, survey=hub.survey, times=times),
         health,
     )
-    socket = Socket(auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)
+    socket = Socket(clock=clock, auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)
     openapi = envelope.document(document(endpoints))
 
     async def describe(_request: Request) -> Response:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from hub.clock import now_ms
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import Bus
+from hub.cluster.family_clock import FamilyClock
 from hub.cluster.peers import Peers
 from hub.orders.claiming import Claiming
 from hub.orders.family import Family
@@ -26,11 +26,12 @@ from hub.sessions.expiry import Expiry
 from hub.sessions.registry import Registry
 from hub.sessions.restart_hint import RestartHint
 from hub.sessions.resync import Resync
+from hub.store.installation import Installation
 
 TICK_S: Final = 1.0
 OLD_SWEEP_S: Final = 600.0
 
-PARTS: Final = ("database", "Redis", "stream", "family", "claims", "orders", "sessions", "accounts")
+PARTS: Final = ("database", "Redis", "stream", "clock", "family", "claims", "orders", "sessions", "accounts")
 """What must work before a process is ready."""
 
 
@@ -40,6 +41,7 @@ class Upkeep:
     def __init__(
         self,
         *,
+        installation: Installation,
         readiness: Readiness,
         bus: Bus,
         peers: Peers,
@@ -56,7 +58,10 @@ class Upkeep:
         expiry: Expiry,
         resync: Resync,
         changes: AccountChanges,
+        clock: FamilyClock,
     ) -> None:
+        self._clock = clock
+        self._installation = installation
         self._peers = peers
         self._hint = hint
         self._ledger = ledger
@@ -68,6 +73,7 @@ class Upkeep:
             return partial(readiness.tried, part, run)
 
         self.first = (
+            Duty("clock", TICK_S, clock.sample),
             Duty("family beat", PROBE_S, proves("database", family.beat)),
             Duty("claims", TICK_S, proves("claims", claiming.restore)),
             Duty("hub id", TICK_S, greeting.learn_hub_id),
@@ -77,6 +83,8 @@ class Upkeep:
             Duty("resync", TICK_S, proves("sessions", resync.run)),
         )
         self.later = (
+            Duty("clock check", TICK_S, proves("clock", clock.check)),
+            Duty("database clock", 10 * TICK_S, self._compare_clocks),
             Duty("family", TICK_S, proves("family", family.check)),
             Duty("stream", TICK_S, proves("stream", bus.probe)),
             Duty("gaps", TICK_S, bus.find_gap),
@@ -89,6 +97,12 @@ class Upkeep:
             Duty("memory", TICK_S, self._look_around),
         )
 
+    async def _compare_clocks(self) -> None:
+        asked_ms = self._clock.now()
+        database_ms = await self._installation.now_ms()
+        if database_ms is not None:
+            self._clock.compare(database_ms, asked_ms, self._clock.now())
+
     async def _presence(self) -> None:
         """Says in Redis that this process lives, which proves that it takes writes; sees who else does."""
         await self._peers.say_alive()
@@ -96,4 +110,4 @@ class Upkeep:
 
     async def _look_around(self) -> None:
         metrics.LEDGER_ROWS.set(self._ledger.depth)
-        self._storms.look(len(self._registry), is_calm=not self._live.open(now_ms()))
+        self._storms.look(len(self._registry), is_calm=not self._live.open(self._clock.now()))

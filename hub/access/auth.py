@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from hub.access.accounts import Accounts
 from hub.access.login_limit import LoginLimit
 from hub.access.principal import Bootstrap, LoggedIn, Principal
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.redis import guarded, session_key
 from hub.errors import Refusal, Unavailable
 from hub.model.records import Account
@@ -56,8 +56,17 @@ class Auth:
     """Logins and their tokens."""
 
     def __init__(
-        self, *, store: Store, redis: Redis, accounts: Accounts, secret: str, admin_token: str, session_ms: int
+        self,
+        *,
+        store: Store,
+        redis: Redis,
+        accounts: Accounts,
+        secret: str,
+        admin_token: str,
+        session_ms: int,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._redis = redis
         self._accounts = accounts
@@ -86,7 +95,7 @@ class Auth:
     async def _login(self, username: str, password: str, device_id: str, address: str) -> Login:
         async with self._limit.one_at_a_time(username):
             account = await self._check_password(username, password, address)
-        at_ms = now_ms()
+        at_ms = self._clock()
         await self._refuse_unfit(account, at_ms)
         token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
         await self._store.users.set(account.id, at_ms, session_id=token.id)
@@ -136,7 +145,7 @@ class Auth:
         """Who the token was made for, and why it is no longer good. Refuses what we did not sign."""
         token = self.read(text)
         account = await self._accounts.get(token.user_id)
-        at_ms = now_ms()
+        at_ms = self._clock()
         close = why_ended(account, token.id, token.expire_ms, at_ms)
         if close is closes.ACCOUNT_EXPIRED and account is not None:
             await self._store.users.note_expired([account.id], at_ms)
@@ -149,7 +158,7 @@ class Auth:
 
     async def logout(self, token: Token) -> None:
         """Ends the session of this token, and no newer one."""
-        await self._store.users.end_session(token.user_id, token.id, now_ms())
+        await self._store.users.end_session(token.user_id, token.id, self._clock())
         await self.forget(token.user_id)
 
     async def forget(self, user_id: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.errors import Unavailable
 
 AT_ONCE_S: Final = 1.0
@@ -33,7 +33,8 @@ class _Owed(NamedTuple):
 class Announcements:
     """Announcements of one process, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._owed: deque[_Owed] = deque(maxlen=MOST_OWED)
 
     def __len__(self) -> int:
@@ -56,7 +57,7 @@ class Announcements:
         """Says what is owed, in its order. Raises Unavailable, and keeps the rest."""
         while self._owed:
             owed = self._owed[0]
-            if owed.until_ms is None or now_ms() < owed.until_ms:
+            if owed.until_ms is None or self._clock() < owed.until_ms:
                 await owed.say()
                 log.info("announced late", what=owed.what)
             # Of a full deque the oldest may have been pushed out meanwhile.

@@ -6,11 +6,12 @@ family does not use.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.claims import KEPT_AFTER_WINDOW_S, Claims, Incomplete
 from hub.orders.family import Family
 from hub.orders.ledger import Ledger
@@ -24,13 +25,25 @@ log = structlog.get_logger(__name__)
 
 
 class Claiming:
-    """Claims of this process, and their restoration from the rows of orders in window."""
+    """Claims of this process, and their restoration from the rows of orders in window. `check_clock` raises Unavailable
+    while the family's clock is not to be trusted."""
 
-    def __init__(self, *, store: Store, claims: Claims, ledger: Ledger, family: Family) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        claims: Claims,
+        ledger: Ledger,
+        family: Family,
+        check_clock: Callable[[], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
         self._store = store
         self._claims = claims
         self._ledger = ledger
         self._family = family
+        self._check_clock = check_clock
         self._restoring = asyncio.Lock()
 
     async def claim(self, order: Order, users: bytes, devices: bytes) -> bytes:
@@ -39,6 +52,7 @@ class Claiming:
         while True:
             if self._family.split is not None:
                 raise self._family.split
+            await self._check_clock()
             try:
                 return await self._claims.claim(order.id, order.valid_duration, users, devices)
             except Incomplete:
@@ -63,7 +77,7 @@ class Claiming:
 
     async def _seconds_to_keep(self) -> dict[int, int]:
         """Of each order that can still be claimed, for how long its claims matter."""
-        now = now_ms()
+        now = self._clock()
         live = await self._store.orders.live()
         return {
             row.order.id: (row.order.expires_ms - now) // 1_000 + KEPT_AFTER_WINDOW_S

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import Bus, OrderCancelled, OrderPublished
 from hub.cluster.order_cache import Cancelled, OrderCache
@@ -66,7 +66,9 @@ class Dispatch:
         reports: Reports,
         announcements: Announcements,
         background: Background,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._fan_out = fan_out
         self._bus = bus
@@ -102,7 +104,7 @@ class Dispatch:
         until = time.monotonic() + SETTLE_DOUBT_S
         while True:
             try:
-                row, is_new = await self._store.orders.publish(draft, now_ms())
+                row, is_new = await self._store.orders.publish(draft, self._clock())
             except InDoubt as error:
                 if draft.idempotency_key is None:
                     raise
@@ -125,7 +127,7 @@ class Dispatch:
         live = self._live.track(row)
         if live is not None:
             self._ledger.know_order(row.order.id)
-            if live.may_go_out(now_ms()):
+            if live.may_go_out(self._clock()):
                 self._background.spawn(self.fan_out(live), f"fan-out of order {row.order.id}")
 
     async def on_published(self, order_id: int) -> None:
@@ -145,7 +147,7 @@ class Dispatch:
             self.on_cancelled(order_id, CANCELLED_BY_ADMIN)
         except Unavailable:
             log.info("the order is read from the database", order_id=order_id)
-        if cached is not None and now_ms() - cached.order.created_ms < FRESH_MS:
+        if cached is not None and self._clock() - cached.order.created_ms < FRESH_MS:
             return cached
         try:
             return await self._store.orders.get(order_id)
@@ -158,7 +160,7 @@ class Dispatch:
 
     async def fan_out(self, live: LiveOrder) -> None:
         """Hands the order to everyone who is connected here and eligible; tries again while the window is open."""
-        while live.may_go_out(now_ms()):
+        while live.may_go_out(self._clock()):
             try:
                 return await self._fan_out.deliver(live, self._registry.batches())
             except Exception as error:
@@ -169,20 +171,24 @@ class Dispatch:
 
     async def catch_up(self, sessions: list[Session]) -> None:
         """Gives those who have just come what they missed: a claim script an order, no query each."""
-        for live in self._live.open(now_ms()):
+        for live in self._live.open(self._clock()):
             await self._fan_out.deliver(
                 live, [ClaimBatch(sessions[i : i + CHUNK]) for i in range(0, len(sessions), CHUNK)]
             )
 
     # what agents say
 
+    def hear_anything(self, session: Session) -> None:
+        """The agent lives, whatever it said."""
+        session.heard_ms = self._clock()
+
     def receive(self, session: Session, message: ToHub) -> None:
         """One message of an agent. Answers at once, or when the fact is committed."""
-        at_ms = now_ms()
+        at_ms = self._clock()
         session.heard_ms = at_ms
         match message:
             case Time(t0_ms=t0_ms):
-                session.say(TimeReply(t0_ms, at_ms, now_ms()))
+                session.say(TimeReply(t0_ms, at_ms, self._clock()))
             case Ack():
                 self._reports.take_ack(session, message, at_ms)
             case Result():
@@ -227,9 +233,9 @@ class Dispatch:
     async def _cancel_once(self, order_id: int) -> bool:
         """Whether the order was live; after a broken COMMIT, whether it is cancelled now."""
         try:
-            return await self._store.orders.cancel(order_id, now_ms())
+            return await self._store.orders.cancel(order_id, self._clock())
         except InDoubt:
-            if await self._store.orders.cancel(order_id, now_ms()):
+            if await self._store.orders.cancel(order_id, self._clock()):
                 return True
             row = await self._store.orders.get(order_id)
             return row is not None and row.status == CANCELLED
@@ -240,7 +246,7 @@ class Dispatch:
 
     def on_cancelled(self, order_id: int, reason: str) -> None:
         """Tells everyone here who has it, once; an order that is not known yet is never handed out."""
-        if self._live.cancel(order_id, reason, now_ms()) is None:
+        if self._live.cancel(order_id, reason, self._clock()) is None:
             return
         live = self._live.get(order_id)
         for session in self._registry:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.claims import NEW, OURS
 from hub.errors import Unavailable
 from hub.model.delivery import handed_out
@@ -50,7 +50,9 @@ class FanOut:
         registry: Registry,
         ledger: Ledger,
         mode: Literal["fast", "strict"],
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._claiming = claiming
         self._registry = registry
@@ -73,7 +75,7 @@ class FanOut:
         batches: Iterable[ClaimBatch],
         ahead: deque[tuple[ClaimBatch, asyncio.Task[bytes]]],
     ) -> None:
-        began_ms = now_ms()
+        began_ms = self._clock()
         text = encode(OrderMessage(live.order, began_ms))
         frame = frame_of(text)
         for batch in batches:
@@ -99,7 +101,7 @@ class FanOut:
     async def _claim(self, live: LiveOrder, batch: ClaimBatch) -> bytes:
         """A flag a session; empty when the window ended before Redis answered."""
         is_waiting = False
-        while live.may_go_out(now_ms()):
+        while live.may_go_out(self._clock()):
             try:
                 if not self._ledger.is_full:
                     return await self._claiming.claim(live.order, batch.users, batch.devices)
@@ -123,7 +125,7 @@ class FanOut:
             wanted = ClaimBatch([session for session in committed.sessions if session not in live.sent])
         if not wanted.sessions:
             return
-        at_ms = now_ms()
+        at_ms = self._clock()
         unsent = self._write(live, wanted, text, frame, at_ms) if live.may_go_out(at_ms) else _ids(wanted.sessions)
         self._ledger.sent(ChunkSent(live.order.id, at_ms, wanted.sessions, unsent))
         metrics.PUBLISH_TO_SENT.observe((at_ms - live.order.created_ms) / 1_000)
@@ -157,13 +159,13 @@ class FanOut:
 
     async def _commit_first(self, live: LiveOrder, wanted: ClaimBatch) -> ClaimBatch:
         """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
-        at_ms = now_ms()
+        at_ms = self._clock()
         rows = [
             handed_out(live.order.id, who.user_id, who.device_id, at_ms, was_sent=False, journal=who.journal)
             for who in wanted.sessions
         ]
         is_waiting = False
-        while live.may_go_out(now_ms()):
+        while live.may_go_out(self._clock()):
             try:
                 ours = await self._ledger.commit(rows)
             except Unavailable as error:

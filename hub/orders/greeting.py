@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.errors import Unavailable
 from hub.orders.live import CANCELLED_BY_ADMIN, LiveOrders
 from hub.runtime import metrics
@@ -40,7 +40,9 @@ class Greeting:
         arrivals: Arrivals,
         background: Background,
         heartbeat_s: int,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._live = live
         self._registry = registry
@@ -75,7 +77,7 @@ class Greeting:
             session_id=session.token_id,
             user_id=session.user_id,
             username=session.username,
-            hub_time_ms=now_ms(),
+            hub_time_ms=self._clock(),
             heartbeat_s=self._heartbeat_s,
             token_expire_ms=session.token_expire_ms,
             account_expire_ms=session.account_expire_ms,
@@ -88,7 +90,7 @@ class Greeting:
         """Answers for each order that the agent has, then says that this was all; waits for the database."""
         while session.closed is None:
             try:
-                is_copy = await self._store.journals.is_copy(journal, session.user_id, start, previous)
+                is_copy = await self._store.journals.is_copy(journal, session.user_id, start, previous, self._clock())
                 if is_copy:
                     metrics.COPIES.inc()
                     log.error(

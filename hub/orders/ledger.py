@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.errors import Rejected, Unavailable
 from hub.model.delivery import Acked, Delivery, Lost, Reported, Sent, Settled, State, apply, handed_out
 from hub.runtime import metrics
@@ -73,7 +73,8 @@ class _Batch:
 class Ledger:
     """What this process knows of deliveries and has not committed yet."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._clock = clock
         self._store = store
         self._facts: list[ChunkSent | _Fact] = []
         self._batch = _Batch()
@@ -287,7 +288,7 @@ class Ledger:
     async def _note_assigned(self, order_ids: set[int]) -> None:
         new = order_ids - self._assigned
         if new:
-            await self._store.orders.note_assigned(sorted(new), now_ms())
+            await self._store.orders.note_assigned(sorted(new), self._clock())
             self._assigned |= new & self._known_orders
 
 

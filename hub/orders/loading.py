@@ -6,7 +6,7 @@ answer, and a cancelled one is handed out no more.
 
 from collections.abc import Callable
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.model.records import CANCELLED, OrderRow
 from hub.orders.live import CANCELLED_BY_ADMIN, LiveOrders
 from hub.store import Store
@@ -22,7 +22,9 @@ class Loading:
         live: LiveOrders,
         track: Callable[[OrderRow], None],
         cancel: Callable[[int, str], None],
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._live = live
         self._track = track
@@ -31,7 +33,7 @@ class Loading:
 
     async def load(self) -> None:
         """Tracks every order that the database has and this process does not know. Raises Unavailable."""
-        rows = await (self._store.orders.live() if self._has_loaded else self._store.orders.recent(now_ms()))
+        rows = await (self._store.orders.live() if self._has_loaded else self._store.orders.recent(self._clock()))
         for row in rows:
             self._track(row)
         self._has_loaded = True
@@ -39,7 +41,7 @@ class Loading:
 
     async def _notice_cancels(self, live_ids: set[int]) -> None:
         """An order that is open here but not live in the database was cancelled, and the doorbell did not ring."""
-        doubtful = [live.order.id for live in self._live.open(now_ms()) if live.order.id not in live_ids]
+        doubtful = [live.order.id for live in self._live.open(self._clock()) if live.order.id not in live_ids]
         if doubtful:
             for order_id, row in (await self._store.orders.get_many(doubtful)).items():
                 if row.status == CANCELLED:

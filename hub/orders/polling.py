@@ -6,7 +6,7 @@ order is answered, so a user who polls and is pushed to still gets each order on
 
 from dataclasses import replace
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.claims import NEW, OURS
 from hub.errors import Refusal
 from hub.model.delivery import Delivery, Reported, State, takes_reports
@@ -33,7 +33,9 @@ class Polling:
         live: LiveOrders,
         ledger: Ledger,
         reports: Reports,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._claiming = claiming
         self._live = live
@@ -42,7 +44,7 @@ class Polling:
 
     async def pull(self, token: Token) -> Order | None:
         """The oldest order in window that this user has not got, now theirs; None when there is none."""
-        for live in self._live.open(now_ms()):
+        for live in self._live.open(self._clock()):
             if live.is_meant_for(token.user_id) and await self._take(live, token):
                 metrics.PULLS.labels("order").inc()
                 return live.order
@@ -59,7 +61,7 @@ class Polling:
         live = self._live.get(order_id)
         if live is None or not live.is_meant_for(token.user_id):
             raise Refusal("not_found", f"order_id: there is no order {order_id} for this user")
-        if not live.may_go_out(now_ms()):
+        if not live.may_go_out(self._clock()):
             raise Refusal("conflict", "order_id: the order is past its window or cancelled")
         if not await self._take(live, token):
             raise Refusal("conflict", "order_id: another device of this user has the order")
@@ -79,7 +81,7 @@ class Polling:
         A fact is not refused for its messenger's state: a login that has ended may report until window + 1 h.
         """
         row = await self._store.orders.get(order_id)
-        at_ms = now_ms()
+        at_ms = self._clock()
         if close is not None and (row is None or not takes_reports(row.order.expires_ms, at_ms)):
             raise refusal(close)
         if row is None:
@@ -105,11 +107,11 @@ class Polling:
         device_id = polling_device(token)
         if token.user_id in live.pulled or not await self._claim(live, token, device_id):
             return False
-        at_ms = now_ms()
+        at_ms = self._clock()
         row = Delivery(live.order.id, token.user_id, State.ACKED, device_id, claimed_ms=at_ms, acked_ms=at_ms)
         is_first = await self._ledger.insert(row)
         live.pulled.add(token.user_id)
-        return is_first and live.may_go_out(now_ms())
+        return is_first and live.may_go_out(self._clock())
 
     async def _claim(self, live: LiveOrder, token: Token, device_id: str) -> bool:
         """Claims the order for this user's polling device; True if it holds the claim. Raises Unavailable."""

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.claims import Claims
 from hub.errors import Unavailable
 from hub.model.delivery import LONGEST_LIFE_MS, PLACED, Reported
@@ -36,8 +36,9 @@ class Reports:
     """The reports of one process's agents."""
 
     def __init__(
-        self, *, store: Store, claims: Claims, live: LiveOrders, ledger: Ledger, background: Background
+        self, *, store: Store, claims: Claims, live: LiveOrders, ledger: Ledger, background: Background, clock: Clock
     ) -> None:
+        self._clock = clock
         self._store = store
         self._claims = claims
         self._live = live
@@ -89,7 +90,7 @@ class Reports:
     async def keep_evidence(self, order_id: int, user_id: int, event: Reported) -> None:
         """Keeps a result of a device that does not own the order, where it may have submitted it. Raises
         Unavailable."""
-        if event.outcome in PLACED and await self._store.contradictions.keep(order_id, user_id, event, now_ms()):
+        if event.outcome in PLACED and await self._store.contradictions.keep(order_id, user_id, event, self._clock()):
             metrics.CONTRADICTIONS.inc()
             log.error(
                 "an order may have been submitted twice: a second device reports it",

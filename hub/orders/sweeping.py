@@ -7,7 +7,7 @@ process left open when it died is closed by whoever runs.
 
 from typing import Final
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrder, LiveOrders
 from hub.store import Store
@@ -20,7 +20,8 @@ that were sent are closed the same, a grace later."""
 class Sweeping:
     """The sweeps of one process. `grace_ms`: how long after its window an order's report may be under way."""
 
-    def __init__(self, *, store: Store, live: LiveOrders, ledger: Ledger, grace_ms: int) -> None:
+    def __init__(self, *, store: Store, live: LiveOrders, ledger: Ledger, grace_ms: int, clock: Clock) -> None:
+        self._clock = clock
         self._store = store
         self._live = live
         self._ledger = ledger
@@ -29,7 +30,7 @@ class Sweeping:
 
     async def sweep(self) -> None:
         """Closes what this process knows of. Raises Unavailable."""
-        now = now_ms()
+        now = self._clock()
         due = [live for live in self._live.over(now) if not live.is_over and live.sweeps < self._sweeps_due(live, now)]
         if due:
             ids = [live.order.id for live in due]
@@ -42,7 +43,7 @@ class Sweeping:
 
     async def sweep_old(self) -> None:
         """Closes rows that a process left open when it died, however long ago. Raises Unavailable."""
-        now = now_ms()
+        now = self._clock()
         ids = await self._store.assignments.open_orders()
         rows = (await self._store.orders.get_many(ids)).values()
         await self._close([(row.order.id, row.order.expires_ms) for row in rows], now)

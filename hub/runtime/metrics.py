@@ -13,7 +13,7 @@ import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -32,8 +32,8 @@ def _counter(name: str, text: str, *labels: str) -> Counter:
     return Counter(name, text, labels, registry=_REGISTRY)
 
 
-def _gauge(name: str, text: str, *labels: str) -> Gauge:
-    return Gauge(name, text, labels, registry=_REGISTRY, multiprocess_mode="livesum")
+def _gauge(name: str, text: str, mode: Literal["livesum", "livemax"] = "livesum") -> Gauge:
+    return Gauge(name, text, (), registry=_REGISTRY, multiprocess_mode=mode)
 
 
 def _histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
@@ -52,6 +52,9 @@ CONTRADICTIONS: Final = _counter(
     "bn_hub_contradictions_total", "Results of a second device: an order may have been submitted twice."
 )
 COPIES: Final = _counter("bn_hub_journal_copies_total", "Agents whose journal is a copy, or came back from a backup.")
+CLOCK_OFFSET: Final = _gauge(
+    "bn_hub_clock_offset_seconds", "How far Redis's clock is ahead of this machine's.", "livemax"
+)
 PULLS: Final = _counter("bn_hub_pulls_total", "Pulls of polling clients, by whether there was an order.", "result")
 LOGINS: Final = _counter("bn_hub_logins_total", "Logins, by result.", "result")
 PUBLISH_TO_SENT: Final = _histogram(

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import Bus, UserChanged
 from hub.errors import Unavailable
@@ -50,7 +50,9 @@ class AccountChanges:
         recheck: Recheck,
         resync: Resync,
         background: Background,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._store = store
         self._bus = bus
         self._announcements = announcements
@@ -105,7 +107,7 @@ class AccountChanges:
             self._was_away = False
             self._resync.request("the database was out of reach")
         await self._announce_unheard()
-        new = self._cursor.take(rows, now_ms())
+        new = self._cursor.take(rows, self._clock())
         unknown = {user: change for change, user in new if change > self._change_id(user)}
         if unknown:
             await self._ask_about(unknown)
@@ -122,7 +124,7 @@ class AccountChanges:
         """From the newest change on: those before it are the resync's of every start."""
         newest = await self._store.changes.newest()
         rows = await self._store.changes.after(max(0, newest - LOOK_BACK))
-        self._cursor = Cursor(newest, [change for change, _ in rows if change <= newest], now_ms())
+        self._cursor = Cursor(newest, [change for change, _ in rows if change <= newest], self._clock())
 
     async def _announce_unheard(self) -> None:
         """What was found by the last poll and not heard of since: whoever made it could not announce it."""
@@ -149,7 +151,7 @@ class AccountChanges:
 
     def _apply(self, user_id: int, change_id: int, account: Account | None) -> None:
         if change_id >= self._change_id(user_id):
-            self._known[user_id] = _Known(change_id, account, now_ms())
+            self._known[user_id] = _Known(change_id, account, self._clock())
             self._recheck.user(user_id, account)
 
     def _change_id(self, user_id: int) -> int:
@@ -157,7 +159,7 @@ class AccountChanges:
         return known.change_id if known else 0
 
     def _forget_old(self) -> None:
-        since = now_ms() - REMEMBERED_MS
+        since = self._clock() - REMEMBERED_MS
         for user_id in [user_id for user_id, known in self._known.items() if known.at_ms < since]:
             del self._known[user_id]
             self._heard.pop(user_id, None)

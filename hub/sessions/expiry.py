@@ -3,7 +3,7 @@
 The invariant: ending them needs no store; that an account was noticed to have expired is written as soon as it can be.
 """
 
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.sessions.registry import Registry
 from hub.store import Store
 from protocol import closes
@@ -13,7 +13,8 @@ from protocol.messages import SILENT_HEARTBEATS
 class Expiry:
     """Looks at the sessions of this process."""
 
-    def __init__(self, *, store: Store, registry: Registry, heartbeat_s: int) -> None:
+    def __init__(self, *, store: Store, registry: Registry, heartbeat_s: int, clock: Clock) -> None:
+        self._clock = clock
         self._store = store
         self._registry = registry
         self._silence_ms = SILENT_HEARTBEATS * heartbeat_s * 1_000
@@ -21,7 +22,7 @@ class Expiry:
 
     async def end_overdue(self) -> None:
         """Ends sessions that have run out, and those that nothing was heard of. Waits for nothing."""
-        now = now_ms()
+        now = self._clock()
         for session in self._registry:
             if session.closed is not None:
                 continue
@@ -37,5 +38,5 @@ class Expiry:
         """Writes which accounts have expired. Raises Unavailable, and keeps them."""
         if self._expired:
             noted = set(self._expired)
-            await self._store.users.note_expired(sorted(noted), now_ms())
+            await self._store.users.note_expired(sorted(noted), self._clock())
             self._expired -= noted

@@ -4,7 +4,7 @@ The invariant: nobody is logged out because Redis lost its data; the login's tok
 """
 
 from hub.access.accounts import Accounts
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.model.records import Account
 from hub.model.standing import why_ended
 from hub.sessions.registry import Registry, Session
@@ -13,7 +13,8 @@ from hub.sessions.registry import Registry, Session
 class Recheck:
     """Holds the sessions of this process against what their accounts say."""
 
-    def __init__(self, registry: Registry, accounts: Accounts) -> None:
+    def __init__(self, registry: Registry, accounts: Accounts, clock: Clock) -> None:
+        self._clock = clock
         self._registry = registry
         self._accounts = accounts
 
@@ -38,7 +39,7 @@ class Recheck:
 
     def end_unfit(self, session: Session, account: Account | None) -> bool:
         """Ends the session if it may not go on; True if it did."""
-        close = why_ended(account, session.token_id, session.token_expire_ms, now_ms())
+        close = why_ended(account, session.token_id, session.token_expire_ms, self._clock())
         if close is not None:
             self._registry.close(session, close)
         return close is not None

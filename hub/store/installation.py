@@ -49,6 +49,15 @@ class Installation:
         async with self._database.reading(PROBE_TIMEOUT_S) as connection:
             return [Peer(row.name, row.redis) for row in await connection.execute(query)]
 
+    async def now_ms(self) -> int | None:
+        """The database's clock; None of SQLite, which has this machine's. Raises Unavailable."""
+        if self._database.is_sqlite:
+            return None
+        # In the database's own arithmetic, so that no driver's idea of time zones comes between.
+        since = "CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS SIGNED)"
+        async with self._database.reading(PROBE_TIMEOUT_S) as connection:
+            return int(await connection.scalar(select(literal_column(since))))
+
     async def leave(self, name: str) -> None:
         """Forgets this process, and those that died long ago. Raises Unavailable."""
         old = processes.c.seen_at < self._ago(FORGOTTEN_S)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from hub.access.auth import Examined
 from hub.access.principal import LoggedIn, Principal
 from hub.admin.publishing import Publishing
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.errors import Refusal
 from hub.model.answers import NewOrderId, OrderPage, Pulled
 from hub.model.bodies import CancelOrder, NewOrder, OrderId, OrderResult
@@ -25,7 +25,8 @@ LONGEST_KEY = 128
 class OrderRoutes:
     """Orders as admins see them."""
 
-    def __init__(self, *, store: Store, publishing: Publishing, times: Times) -> None:
+    def __init__(self, *, store: Store, publishing: Publishing, times: Times, clock: Clock) -> None:
+        self._clock = clock
         self._store = store
         self._publishing = publishing
         self._times = times
@@ -50,7 +51,7 @@ class OrderRoutes:
         if row is None:
             raise Refusal("not_found", f"there is no order {order_id}")
         assignments, absent = await self._store.assignments.of_order(order_id, row.targets, row.order.created_ms)
-        is_open = row.is_live and is_in_window(row.order, now_ms())
+        is_open = row.is_live and is_in_window(row.order, self._clock())
         counts = funnel(assignments, absent, is_open)
         contradictions = await self._store.contradictions.of_order(order_id)
         settled = is_settled(counts, is_open)

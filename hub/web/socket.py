@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from hub.access.auth import Auth
 from hub.access.principal import Bootstrap, LoggedIn
-from hub.clock import now_ms
+from hub.clock import Clock
 from hub.errors import Refusal, Unavailable
 from hub.model.rights import may
 from hub.orders.dispatch import Dispatch
@@ -30,7 +30,8 @@ log = structlog.get_logger(__name__)
 class Socket:
     """`GET /ws`, as an ASGI application."""
 
-    def __init__(self, *, auth: Auth, dispatch: Dispatch, hello_timeout_s: float) -> None:
+    def __init__(self, *, auth: Auth, dispatch: Dispatch, hello_timeout_s: float, clock: Clock) -> None:
+        self._clock = clock
         self._auth = auth
         self._dispatch = dispatch
         self._hello_timeout_s = hello_timeout_s
@@ -42,7 +43,7 @@ class Socket:
         if principal is not None:
             await socket.accept(subprotocol=SUBPROTOCOL)
             newest = self._auth.newest_order_id
-            await _Connection(socket, principal, self._dispatch, newest).live(self._hello_timeout_s)
+            await _Connection(socket, principal, self._dispatch, newest, self._clock()).live(self._hello_timeout_s)
 
     async def _admit(self, socket: WebSocket) -> LoggedIn | None:
         """Who is at the door; None when refused, which has then been answered."""
@@ -64,13 +65,15 @@ class Socket:
 class _Connection:
     """One accepted connection until its end."""
 
-    def __init__(self, socket: WebSocket, principal: LoggedIn, dispatch: Dispatch, newest_order_id: int) -> None:
+    def __init__(
+        self, socket: WebSocket, principal: LoggedIn, dispatch: Dispatch, newest_order_id: int, now_ms: int
+    ) -> None:
         self._socket = socket
         self._dispatch = dispatch
         self._conversation = Conversation("hub")
         self._wire: Wire | None = socket.scope.get("extensions", {}).get(EXTENSION)
         outbox = _outbox(socket, self._wire)
-        self._session = _session(socket, principal, self._conversation, outbox, newest_order_id)
+        self._session = _session(socket, principal, self._conversation, outbox, newest_order_id, now_ms)
 
     async def live(self, hello_timeout_s: float) -> None:
         session = self._session
@@ -128,7 +131,7 @@ class _Connection:
         if self._session.closed is None:
             message: ToHub | Error = self._conversation.receive(text)
             if isinstance(message, Error):
-                self._session.heard_ms = now_ms()
+                self._dispatch.hear_anything(self._session)
                 self._session.say(message)
             else:
                 self._dispatch.receive(self._session, message)
@@ -155,6 +158,7 @@ def _session(
     conversation: Conversation[ToHub],
     outbox: Outbox,
     newest_order_id: int,
+    now_ms: int,
 ) -> Session:
     account, token = principal.account, principal.token
     return Session(
@@ -166,7 +170,7 @@ def _session(
         address=socket.client.host if socket.client else "",
         outbox=outbox,
         conversation=conversation,
-        now_ms=now_ms(),
+        now_ms=now_ms,
         newest_order_id=newest_order_id,
     )
 

@@ -22,7 +22,7 @@ class Away:
 
 
 async def test_what_could_not_be_said_is_said_in_its_order_once_it_can_be() -> None:
-    redis, owed = Away(), Announcements()
+    redis, owed = Away(), Announcements(now_ms)
 
     async def tell(what: str, until_ms: int | None = None) -> None:
         await owed.tell(what, lambda: redis.say(what), until_ms)
@@ -39,7 +39,7 @@ async def test_what_could_not_be_said_is_said_in_its_order_once_it_can_be() -> N
 
 
 async def test_while_redis_is_away_all_stays_owed() -> None:
-    redis, owed = Away(), Announcements()
+    redis, owed = Away(), Announcements(now_ms)
     redis.is_there = False
     await owed.tell("first", lambda: redis.say("first"))
     with pytest.raises(Unavailable):
@@ -49,7 +49,7 @@ async def test_while_redis_is_away_all_stays_owed() -> None:
 
 async def test_more_than_can_be_owed_pushes_the_oldest_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announcements, "MOST_OWED", 3)
-    redis, owed = Away(), Announcements()
+    redis, owed = Away(), Announcements(now_ms)
     redis.is_there = False
     for number in range(5):
         await owed.tell(str(number), lambda number=number: redis.say(str(number)))  # type: ignore[misc]

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from hub.clock import now_ms
 from hub.model.delivery import (
     FACTS,
     MOVES,
@@ -263,7 +264,7 @@ def folded(order_id: int, user_id: int, history: list[list[Fact]]) -> tuple[Deli
 
 async def written(store: Store, order_id: int, user_id: int, history: list[list[Fact]]) -> AssignmentRow:
     """The row after the ledger wrote each batch."""
-    ledger = Ledger(store)
+    ledger = Ledger(store, now_ms)
     for batch in history:
         for fact in batch:
             match fact:

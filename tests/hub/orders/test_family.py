@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from hub.clock import now_ms
 from hub.cluster.claims import NEW, OURS, Claims
 from hub.cluster.redis import connect, identity
 from hub.orders import claiming as claiming_module
@@ -22,6 +23,10 @@ AT = 4_000_000_000_000
 ORDER = Order(7, "TEN_MINUTE", "BTCUSDT", "LONG", 60, AT, AT + 60_000)
 
 
+async def trusted() -> None:
+    """A clock without a doubt."""
+
+
 class Process:
     """One hub process, as far as it claims."""
 
@@ -29,7 +34,14 @@ class Process:
         self.redis = connect(redis_url)
         self.claims = Claims(self.redis)
         self.family = Family(store=store, identity=partial(identity, self.redis), process=name)
-        self.claiming = Claiming(store=store, claims=self.claims, ledger=Ledger(store), family=self.family)
+        self.claiming = Claiming(
+            clock=now_ms,
+            check_clock=trusted,
+            store=store,
+            claims=self.claims,
+            ledger=Ledger(store, now_ms),
+            family=self.family,
+        )
 
     async def claim(self, user: bytes) -> bytes:
         return await self.claiming.claim(ORDER, user, b"device")

@@ -31,6 +31,10 @@ FIRST_OF_SECOND = FIRST_CHUNK + 1
 FIRST_OF_THIRD = 3 * FIRST_CHUNK + 1
 
 
+async def trusted() -> None:
+    """A clock without a doubt."""
+
+
 class Box:
     """An outbox that counts its frames; `meanwhile` runs while the loop is busy with writing this one."""
 
@@ -77,15 +81,15 @@ def session(user_id: int, outbox: Box) -> Session:
 
 async def fan_out(redis_url: str, database_url: str, sessions: list[Session]) -> None:
     store, redis = Store(database_url), connect(redis_url)
-    claims, registry, ledger = Together(redis), Registry(), Ledger(store)
+    claims, registry, ledger = Together(redis), Registry(), Ledger(store, now_ms)
     family = Family(store=store, identity=partial(identity, redis), process="process")
-    claiming = Claiming(store=store, claims=claims, ledger=ledger, family=family)
+    claiming = Claiming(clock=now_ms, check_clock=trusted, store=store, claims=claims, ledger=ledger, family=family)
     await claims.restore(await claims.begin_restoring(), [], lambda _order_id: 1)
     for one in sessions:
         registry.join(one)
     at_ms = now_ms()
     order = Order(ORDER_ID, "TEN_MINUTE", "BTCUSDT", "LONG", 60, at_ms, at_ms + 60_000)
-    story = FanOut(store=store, claiming=claiming, registry=registry, ledger=ledger, mode="fast")
+    story = FanOut(clock=now_ms, store=store, claiming=claiming, registry=registry, ledger=ledger, mode="fast")
     try:
         await story.deliver(LiveOrder(order, None), registry.batches())
     finally:

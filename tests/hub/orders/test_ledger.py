@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import delete
 
+from hub.clock import now_ms
 from hub.errors import Unavailable
 from hub.model.delivery import Delivery, Reported, State
 from hub.model.records import AssignmentRow
@@ -52,7 +53,7 @@ def sent(order_id: int, user_id: int, device_id: str = "phone") -> ChunkSent:
 
 
 async def test_facts_become_one_row_and_the_order_is_assigned(store: Store) -> None:
-    ledger, user_id, order_id = Ledger(store), await trader(store), await order(store)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
     async with writing(ledger):
         ledger.sent(sent(order_id, user_id))
         ledger.acked(order_id, user_id, "phone", AT + 1)
@@ -68,7 +69,7 @@ async def test_facts_become_one_row_and_the_order_is_assigned(store: Store) -> N
 
 async def test_recorded_means_committed(store: Store) -> None:
     """Seen from another connection in the very moment of the answer."""
-    ledger, user_id, order_id = Ledger(store), await trader(store), await order(store)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
     answers: list[Verdict] = []
     ledger.reported(order_id, user_id, success(), answers.append)
     await asyncio.sleep(0)
@@ -79,7 +80,7 @@ async def test_recorded_means_committed(store: Store) -> None:
 
 
 async def test_another_devices_report_is_refused_and_changes_nothing(store: Store) -> None:
-    ledger, user_id, order_id = Ledger(store), await trader(store), await order(store)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
     async with writing(ledger):
         ledger.sent(sent(order_id, user_id))
         assert await ledger.report(order_id, user_id, success("laptop")) == "not_owner"
@@ -91,7 +92,7 @@ async def test_another_devices_report_is_refused_and_changes_nothing(store: Stor
 
 async def test_a_strangers_report_does_not_stand_in_the_owners_way(store: Store) -> None:
     """Both in one batch, the stranger's first: the row decides whose it is, not who came first to this process."""
-    ledger, user_id, order_id = Ledger(store), await trader(store), await order(store)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
     ledger.sent(sent(order_id, user_id))
     await ledger.flush()
     answers: list[tuple[str, Verdict]] = []
@@ -103,7 +104,7 @@ async def test_a_strangers_report_does_not_stand_in_the_owners_way(store: Store)
 
 
 async def test_an_order_that_never_was(store: Store) -> None:
-    ledger, user_id, order_id = Ledger(store), await trader(store), await order(store)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
     async with writing(ledger):
         ledger.acked(987_654_321, user_id, "phone", AT)
         strange, good = await asyncio.gather(
@@ -114,7 +115,7 @@ async def test_an_order_that_never_was(store: Store) -> None:
 
 async def test_a_row_that_cannot_be_written_takes_no_other_with_it(store: Store) -> None:
     """The user was deleted in the meantime."""
-    ledger, order_id = Ledger(store), await order(store)
+    ledger, order_id = Ledger(store, now_ms), await order(store)
     people = [await trader(store, f"user{number}") for number in range(5)]
     async with store.database.writing() as connection:
         await connection.execute(delete(users).where(users.c.id == people[2]))
@@ -126,7 +127,7 @@ async def test_a_row_that_cannot_be_written_takes_no_other_with_it(store: Store)
 
 
 async def test_data_of_any_shape_is_written(store: Store) -> None:
-    ledger, user_id = Ledger(store), await trader(store)
+    ledger, user_id = Ledger(store, now_ms), await trader(store)
     shapes: list[dict[str, object]] = [{"big": 10**40}, {"\u0000": "🚀\u202e"}, {"x": "y" * 60_000}, {"f": 1e308}]
     async with writing(ledger):
         for shape in shapes:
@@ -135,7 +136,12 @@ async def test_data_of_any_shape_is_written(store: Store) -> None:
 
 
 async def test_a_commit_says_whose_rows_they_are(store: Store) -> None:
-    ledger, ann, ben, order_id = Ledger(store), await trader(store), await trader(store, "ben"), await order(store)
+    ledger, ann, ben, order_id = (
+        Ledger(store, now_ms),
+        await trader(store),
+        await trader(store, "ben"),
+        await order(store),
+    )
     await ledger.commit([Delivery(order_id, ann, State.CLAIMED, "phone", AT)])
     both = [Delivery(order_id, user_id, State.CLAIMED, "laptop", AT + 1) for user_id in (ann, ben)]
     assert await ledger.commit(both) == {(order_id, ben, "laptop")}
@@ -149,7 +155,7 @@ async def test_facts_wait_for_the_database_and_are_confirmed_after_it_is_back(
     url = server.url(await asyncio.to_thread(server.create_database))
     await asyncio.to_thread(migrate, url)
     store = Store(url)
-    ledger, user_id, order_id = Ledger(store), await trader(store), await order(store)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
     answers: list[Verdict] = []
     async with writing(ledger):
         await asyncio.to_thread(server.kill)
