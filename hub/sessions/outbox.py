@@ -8,6 +8,7 @@ import asyncio
 from typing import Final, Protocol
 
 from starlette.types import Message, Send
+from starlette.websockets import WebSocketDisconnect
 from websockets.frames import Frame, Opcode
 
 CLOSE_TIMEOUT_S: Final = 2.0
@@ -85,6 +86,6 @@ class QueueOutbox:
                 if message["type"] == "websocket.close":
                     return
                 self._waiting -= len(message["text"])
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError, WebSocketDisconnect):
             # The peer went while we sent; the socket's reader learns it too and ends the session.
             self._is_closed = True

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final
 
+from starlette.websockets import WebSocketDisconnect
+
 from hub.cluster.bus import EventId
 from hub.model.delivery import holder_of
 from hub.runtime import metrics
@@ -114,7 +116,7 @@ class Session:
             # A close frame's reason has at most 123 bytes (RFC 6455 §5.5).
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self.outbox.close(close.code, reason.encode()[:120].decode(errors="ignore"))
-        except (TimeoutError, OSError, RuntimeError):
+        except (TimeoutError, OSError, RuntimeError, WebSocketDisconnect):
             # A peer that does not even take the close frame, or is gone, is not waited for.
             self.outbox.abort()
 
