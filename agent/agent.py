@@ -17,6 +17,7 @@ from agent.model.engine import Refused
 from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded
 from agent.model.session_timer import SessionTimer
 from agent.trading import late_results as outbox
+from agent.trading.controls import Controls
 from agent.trading.executor import Executor
 from agent.trading.journal import Journal
 from agent.world import World, sleep_while
@@ -42,6 +43,7 @@ class Account(msgspec.Struct, frozen=True):
     journal: Journal
     drivers: Drivers
     executor: Executor
+    controls: Controls
 
     async def close(self) -> None:
         """Give every file of the folder back; a second time does nothing."""
@@ -49,6 +51,7 @@ class Account(msgspec.Struct, frozen=True):
             return
         await self.executor.finish(0)
         self.journal.close()
+        self.controls.close()
         for driver in self.drivers.all:
             await driver.close()
 

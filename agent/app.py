@@ -26,10 +26,13 @@ from agent.model.engine import Mode
 from agent.model.events import Events
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts, first_kept
+from agent.trading.controls import Controls
 from agent.trading.executor import Executor
 from agent.trading.gate import Decide, Gate, agree
 from agent.trading.journal import Journal
-from agent.trading.terms import FixedTerms
+from agent.trading.moves import Moves
+from agent.trading.spent import Spent
+from agent.trading.terms import ControlledTerms
 from agent.vault import Kind, Vault, open_vault
 from agent.world import REAL, World
 
@@ -55,7 +58,11 @@ def build(
     link = Link(config.server_url, clock, stream, world)
     market = IndexPrices(facts, config.allowed_symbols, proxy_in(config), world)
     kept = _Kept(vault or open_vault(config.data_dir, config.vault_passphrase_file), accounts, owner)
-    terms = FixedTerms(config.order_amount, config.payouts(), config.limits())
+
+    def terms_of(controls: Controls, journal: Journal, mode: Mode, market: IndexPrices) -> ControlledTerms:
+        spent, moves = Spent(journal), Moves(market)
+        payouts, exchange = config.payouts(), facts.urls.web
+        return ControlledTerms(controls, spent, mode, exchange, payouts, lambda: clock.now().ms, moves.of, stream)
 
     def open_account() -> Account:
         folder = accounts.settle_in(owner)
@@ -64,10 +71,12 @@ def build(
         live = _live(config, facts, market, stream, journal, kept, world)
         paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
         drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
+        controls = Controls(folder, lambda: world.read().wall_ms, config.limits())
+        terms = terms_of(controls, journal, drivers.current.mode, market)
         gate = Gate(journal, clock, drivers.current, terms, world, decide)
         limit_s = config.submit_timeout_s
         executor = Executor(device_id, journal, drivers, gate, clock, stream, link.offer, world, limit_s)
-        return Account(device_id, journal, drivers, executor)
+        return Account(device_id, journal, drivers, executor, controls)
 
     return Agent(
         credentials=credentials,

@@ -85,7 +85,7 @@ def _exchange_line(event: ExchangeSession | RatioRefused | LimitReached | Tradin
             }
             return _("the exchange no longer takes this ratio: the next order will fail as well"), facts
         case LimitReached():
-            return _("a limit is reached"), {"why": _why(event.reason)}
+            return _("a limit is reached"), {"mode": event.mode.value, "why": _why(event.reason)}
         case TradingChanged():
             said = _("trading is paused") if event.is_paused else _("trading goes on")
             return said, {"mode": Mode.LIVE if event.is_live else Mode.PAPER, "why": _why(event.reason)}

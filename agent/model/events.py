@@ -157,6 +157,7 @@ class RatioRefused(msgspec.Struct, frozen=True):
 class LimitReached(msgspec.Struct, frozen=True):
     """A limit was hit that will refuse the next order, too."""
 
+    mode: Mode
     reason: Reason
 
 

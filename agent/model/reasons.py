@@ -117,6 +117,11 @@ TEMPLATES: Final[dict[str, str]] = {
     "limit.max_move": N_("max_move: the index moved by {moved} per cent since it was published, at most {max}"),
     "limit.max_move_no_price": N_("max_move: the index price of {symbol} is not known, so nothing is placed"),
     "limit.no_stake": N_("stake: no stake is set for {symbol} {increment}"),
+    "limit.locked": N_("{key}: the limit {hit} was hit today, so this is not loosened before tomorrow"),
+    "paused": N_("paused by you: {reason}"),
+    "live.no_consent": N_("live trading is off: read and accept with agent live on"),
+    "live.newer_text": N_("live trading is off: there is more to be told now, read and accept with agent live on"),
+    "live.other_exchange": N_("live trading is off: it was accepted for {accepted}, not for {now}; agent live on"),
     "limits.unreadable": N_("the limits cannot be read, so nothing is placed: {why}"),
 }
 

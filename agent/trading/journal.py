@@ -6,7 +6,7 @@ order id has one row for ever; a move that the engine's tables lack changes noth
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -48,6 +48,7 @@ class Journal:
             self._db = _open(folder / FILE_NAME, mode)
             self._prepare(mode)
             self._select = schema.select(self._db)
+        self._watchers: list[Callable[[Entry], None]] = []
         self.owner = self._own(owner)
 
     @property
@@ -61,6 +62,10 @@ class Journal:
         self._db.close()
         if self._lock is not None:
             self._lock.close()
+
+    def watch(self, watcher: Callable[[Entry], None]) -> None:
+        """Call this with an entry after each of its steps, once the step is on disk."""
+        self._watchers.append(watcher)
 
     # the steps of an order
 
@@ -117,7 +122,7 @@ class Journal:
                 WHERE order_id = ? AND (source IS NULL OR source <> 'confirmed')""",
                 (settlement.settled_ms, settlement.result, settlement.source, str(settlement.profit), order_id),
             )
-        return self._get(order_id)
+        return self._tell(self._get(order_id))
 
     # reading
 
@@ -145,6 +150,10 @@ class Journal:
     def submitted_since(self, wall_ms: int, mode: Mode) -> list[Entry]:
         """What was submitted in one mode since that time of the wall clock."""
         return list(self._entries("WHERE submitted_wall_ms >= ? AND mode = ?", wall_ms, mode))
+
+    def spent_since(self, hub_ms: int) -> list[Entry]:
+        """What was submitted since that time of the hub's clock, in any mode, oldest first."""
+        return list(self._entries("WHERE submitted_ms >= ? ORDER BY submitted_ms, order_id", hub_ms))
 
     def in_window(self, now_ms: int, limit: int = 5_000) -> list[Entry]:
         """Orders whose window is open; the newest, if there are more than `limit`."""
@@ -185,7 +194,12 @@ class Journal:
             after = engine.move(State(row["state"]), step, row["outcome"])
             values = (after, *changed.values(), order_id)
             db.execute(f"UPDATE entries SET state = ?{columns} WHERE order_id = ?", values)  # noqa: S608 our own names
-        return self._get(order_id)
+        return self._tell(self._get(order_id))
+
+    def _tell(self, entry: Entry) -> Entry:
+        for watcher in self._watchers:
+            watcher(entry)
+        return entry
 
     def _get(self, order_id: int) -> Entry:
         entry = self.entry(order_id)

@@ -24,6 +24,7 @@ from agent.link.api import Credentials
 from agent.model.account import Owner
 from agent.trading.accounts import Accounts
 from agent.vault import MemoryVault
+from tests.agent.consenting import accept_live
 
 JOURNAL = ("note_received", "note_submitting", "note_outcome", "note_recorded", "note_settled")
 
@@ -84,6 +85,7 @@ async def _run(job: Job) -> None:
     vault = MemoryVault()
     (key, *_) = Accounts(Path(job.data_dir)).keys(Owner(job.hub, "alice"))
     vault.put(key, "exchange_session", job.session)
+    accept_live(Path(job.data_dir), job.hub, "alice", job.exchange)
     config = Settings(
         server_url=job.hub,
         driver="binance-web",

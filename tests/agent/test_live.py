@@ -20,6 +20,7 @@ from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
 
 from .conftest import Trade
+from .consenting import accept_live
 from .hub_on_loopback import HubOnLoopback
 
 
@@ -32,7 +33,8 @@ async def exchange() -> AsyncIterator[Exchange]:
 
 @pytest.fixture
 def vault(exchange: Exchange, hub: HubOnLoopback, tmp_path: Path) -> MemoryVault:
-    """With a session that the exchange knows."""
+    """With a session that the exchange knows, of a trader who has switched live trading on."""
+    accept_live(tmp_path / "data", hub.url, "alice", exchange.url)
     vault = MemoryVault()
     key = Accounts(tmp_path / "data").keys(Owner(hub.url, "alice"))[0]
     vault.put(key, "exchange_session", msgspec.json.encode(exchange.log_in()).decode())
@@ -114,6 +116,7 @@ async def test_no_mark_of_the_session_is_in_a_file_a_message_a_line_or_an_event(
     vault = MemoryVault()
     key = Accounts(tmp_path / "data").keys(Owner(hub.url, "alice"))[0]
     vault.put(key, "exchange_session", msgspec.json.encode(session).decode())
+    accept_live(tmp_path / "data", hub.url, "alice", exchange.url)
     faults = ["echo", "half-an-answer", "html", "cut-after-reading", "unknown-code", "ratio-changed"]
     async with trade(driver="binance-web", binance_url=exchange.url, vault=vault) as trader:
         for number, fault in enumerate(faults, 1):

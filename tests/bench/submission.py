@@ -33,6 +33,7 @@ from agent.link.api import Credentials
 from agent.model.account import Owner
 from agent.trading.accounts import Accounts
 from agent.vault import MemoryVault
+from tests.agent.consenting import accept_live
 from tests.services.waiting import eventually
 
 from .processes import Cores
@@ -155,6 +156,7 @@ def _built(peer: dict[str, Any], folder: Path) -> Agent:
     vault = MemoryVault()
     key = Accounts(folder).keys(Owner(peer["hub"], "alice"))[0]
     vault.put(key, "exchange_session", msgspec.json.encode(peer["session"]).decode())
+    accept_live(folder, peer["hub"], "alice", peer["exchange"])
     return build(config, Credentials("alice", peer["password"]), vault=vault)
 
 

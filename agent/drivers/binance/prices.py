@@ -65,6 +65,15 @@ class IndexPrices:
             return None
         return ticks[-1].price
 
+    def known_at(self, symbol: str, at_ms: int) -> Decimal | None:
+        """The last one at or before that moment, as far as it is known by now."""
+        return self._seen_at(list(self._ticks.get(symbol, ())), at_ms)
+
+    def moved(self, symbol: str, since_ms: int) -> Decimal | None:
+        """How far the index moved since that moment, in per cent and without a sign; None where it is not known."""
+        then, now = self.known_at(symbol, since_ms), self.price(symbol)
+        return None if then is None or now is None else abs(now - then) / then * 100
+
     async def at(self, symbol: str, at_ms: int) -> Decimal | None:
         """The last one at or before that moment, once a later one shows that none is missing."""
         ticks = self._ticks.get(symbol)

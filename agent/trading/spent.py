@@ -1,0 +1,54 @@
+"""What the journal says was spent: the facts that limits count, kept at hand for the order that comes next.
+
+The invariant: it is as new as the journal, since the journal tells it of every step when that is on disk.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from agent.model.engine import Entry
+from agent.model.tally import Fact, fact_of
+from agent.trading.journal import FILE_NAME, Journal
+
+KEPT_MS: Final = 7 * 86_400_000
+"""More than a day, the longest position and the longest pause anybody will want."""
+
+
+class Spent:
+    """The facts of one journal, as they change."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._facts: dict[int, Fact] | None = None
+        journal.watch(self._note)
+
+    def at(self, now_ms: int) -> Collection[Fact]:
+        """What may count at this moment of the hub's clock, and what a clock that was set back calls the future."""
+        if self._facts is None:
+            self._facts = {fact.order_id: fact for fact in _facts(self._journal, now_ms - KEPT_MS)}
+        return self._facts.values()
+
+    def _note(self, entry: Entry) -> None:
+        if self._facts is None:
+            return
+        fact = fact_of(entry)
+        if fact is None:
+            self._facts.pop(entry.order.id, None)
+        else:
+            self._facts[entry.order.id] = fact
+
+
+def read(folder: Path, since_ms: int = 0) -> list[Fact]:
+    """The facts of an account's journal, also while an agent runs; none where there is no journal yet."""
+    if not (folder / FILE_NAME).exists():
+        return []
+    journal = Journal(folder, mode="read")
+    try:
+        return _facts(journal, since_ms)
+    finally:
+        journal.close()
+
+
+def _facts(journal: Journal, since_ms: int) -> list[Fact]:
+    return [fact for entry in journal.spent_since(since_ms) if (fact := fact_of(entry)) is not None]
