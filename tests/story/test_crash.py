@@ -79,7 +79,7 @@ async def _publish(trial: Trial, traders: list[ScriptedAgent], key: str) -> int:
     async def answered() -> int:
         try:
             answer = await trial.admin.try_publish(everyone, key=key)
-        except aiohttp.ClientConnectionError:
+        except aiohttp.ClientError:
             return 0
         return int(answer.data["order_id"]) if answer.status == 200 else 0
 
