@@ -21,12 +21,13 @@ from agent.drivers.paper import PaperExchange, Simulation
 from agent.link.api import Credentials, HubApi
 from agent.link.hub_time import HubClock
 from agent.link.reconnecting import Link
+from agent.model import consent
 from agent.model.account import Owner, is_loopback
 from agent.model.engine import Mode
 from agent.model.events import Events
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts, first_kept
-from agent.trading.controls import Controls
+from agent.trading.controls import Controls, ControlsBroken
 from agent.trading.executor import Executor
 from agent.trading.gate import Decide, Gate, agree
 from agent.trading.journal import Journal
@@ -68,10 +69,10 @@ def build(
         folder = accounts.settle_in(owner)
         journal = Journal(folder, owner)
         device_id = journal.device_id(owner.device_id(installation_id(config.data_dir)))
-        live = _live(config, facts, market, stream, journal, kept, world)
+        controls = Controls(folder, lambda: world.read().wall_ms, config.limits())
+        live = _live(config, facts, market, stream, journal, controls, kept, world)
         paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
         drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
-        controls = Controls(folder, lambda: world.read().wall_ms, config.limits())
         terms = terms_of(controls, journal, drivers.current.mode, market)
         gate = Gate(journal, clock, drivers.current, terms, world, decide)
         limit_s = config.submit_timeout_s
@@ -112,6 +113,7 @@ def _live(
     market: IndexPrices,
     stream: Events,
     journal: Journal,
+    controls: Controls,
     kept: _Kept,
     world: World,
 ) -> BinanceWeb:
@@ -124,11 +126,20 @@ def _live(
         sessions,
         market,
         stream,
-        may_trade=lambda: None if is_loopback(facts.urls.web) else Reason("live.loopback_only"),
+        may_trade=lambda: _live_is_off(controls, facts.urls.web),
         others=lambda wall_ms: journal.submitted_since(wall_ms, Mode.LIVE),
         read_history=KeptHistory(facts, lambda: kept.get("history_key"), proxy, world),
         world=world,
     )
+
+
+def _live_is_off(controls: Controls, exchange: str) -> Reason | None:
+    """Why nothing may be placed live: no consent; for now also an exchange that is not on this computer."""
+    try:
+        off = consent.refusal(controls.consent(), exchange)
+    except ControlsBroken as error:
+        return Reason("limits.unreadable", {"why": str(error)})
+    return off or (None if is_loopback(exchange) else Reason("live.loopback_only"))
 
 
 def _simulation(config: Settings) -> Simulation:

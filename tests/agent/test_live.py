@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent.app import _live_is_off
 from agent.cli.lines import line
 from agent.model import events
 from agent.model.account import Owner
+from agent.model.consent import VERSION
 from agent.model.engine import Mode, State
 from agent.trading.accounts import Accounts
+from agent.trading.controls import Controls
 from agent.vault import MemoryVault
 from tests.exchange.account import Session
 from tests.exchange.server import Exchange
@@ -57,8 +60,9 @@ async def test_an_order_reaches_the_exchange_once_and_the_hub_hears_its_outcome(
 
 
 async def test_without_a_session_an_order_is_rejected_and_nothing_is_sent(
-    hub: HubOnLoopback, trade: Trade, exchange: Exchange
+    hub: HubOnLoopback, trade: Trade, exchange: Exchange, tmp_path: Path
 ) -> None:
+    accept_live(tmp_path / "data", hub.url, "alice", exchange.url)
     async with trade(driver="binance-web", binance_url=exchange.url, vault=MemoryVault()) as trader:
         await hub.push(hub.order(1))
         await eventually(lambda: hub.results[1], "a result came")
@@ -133,15 +137,40 @@ async def test_no_mark_of_the_session_is_in_a_file_a_message_a_line_or_an_event(
     assert [file for file, held in files.items() if b"MARK" in held] == []
 
 
-async def test_an_exchange_that_is_not_on_this_computer_gets_nothing(
-    hub: HubOnLoopback, trade: Trade, vault: MemoryVault
+@pytest.mark.parametrize(
+    ("accepted", "code"),
+    [
+        (None, "live.no_consent"),
+        ("https://www.exchange.invalid", "live.loopback_only"),
+        ("http://127.0.0.1:1", "live.other_exchange"),
+    ],
+)
+def test_the_driver_itself_wants_consent_and_an_exchange_on_this_computer(
+    tmp_path: Path, accepted: str | None, code: str
 ) -> None:
-    nowhere = "https://exchange.invalid"
-    async with trade(driver="binance-web", binance_url=nowhere, vault=vault, connected=False) as trader:
-        await eventually(lambda: hub.times > 0 or trader.run.done(), "the agent is connected", 30)
+    controls = Controls(tmp_path, lambda: 0)
+    if accepted is not None:
+        controls.give_consent(VERSION, accepted)
+    refused = _live_is_off(controls, "https://www.exchange.invalid")
+    controls.close()
+    assert refused is not None
+    assert refused.code == code
+
+
+async def test_consent_that_is_withdrawn_while_it_runs_stops_the_next_order(
+    hub: HubOnLoopback, trade: Trade, exchange: Exchange, vault: MemoryVault, tmp_path: Path
+) -> None:
+    async with trade(driver="binance-web", binance_url=exchange.url, vault=vault) as trader:
         await hub.push(hub.order(1))
-        await eventually(lambda: hub.results[1], "a result came")
-        assert hub.results[1][0].outcome == "rejected"
+        await eventually(lambda: hub.results[1], "the first result came")
+        controls = Controls(Accounts(tmp_path / "data").folder(Owner(hub.url, "alice")), lambda: 0)
+        controls.withdraw()
+        controls.close()
+        assert trader.agent._account.drivers.current.refuses().code == "live.no_consent"
+        await hub.push(hub.order(2))
+        await eventually(lambda: hub.results[2], "the second result came")
+        assert [hub.results[n][0].outcome for n in (1, 2)] == ["success", "rejected"]
+        assert len(exchange.witness.orders) == 1
 
 
 async def test_paper_on_the_live_market_ends_as_the_index_says(
