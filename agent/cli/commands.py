@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agent import __version__
 from agent.app import BUILT, build
-from agent.cli import doctor, headless, history
+from agent.cli import doctor, headless, history, limits, live
 from agent.cli.bind import bind
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of, vault_of_agent
 from agent.config import Settings
@@ -107,6 +107,13 @@ def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDi
     raise typer.Exit(REFUSED if any(finding.verdict == "wrong" for finding in findings) else 0)
 
 
+app.add_typer(limits.app, name="limits")
+app.add_typer(live.app, name="live")
+app.command("pause", help=_("Place no order until you say continue. Also while the agent runs."))(live.pause)
+app.command("continue", help=_("Place orders again. Also while the agent runs."))(live.go_on)
+app.command("resolve", help=_("Say what became of an order whose outcome is unknown: agent resolve 17 success."))(
+    live.resolve
+)
 app.command("bind", help=_("Bind your session at the exchange: by QR code, or from standard input."))(bind)
 
 
