@@ -158,7 +158,12 @@ class Hub:
         self.live = LiveOrders()
         self.claims = Claims(self.redis)
         self.ledger = Ledger(self.store, clock)
-        self.family = Family(store=self.store, identity=partial(identity, self.redis), process=self.peers.name)
+        self.family = Family(
+            store=self.store,
+            identity=partial(identity, self.redis),
+            process=self.peers.name,
+            unwritten=lambda: self.ledger.depth,
+        )
         self.claiming = Claiming(
             clock=clock,
             store=self.store,

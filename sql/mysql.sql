@@ -107,7 +107,7 @@ ALTER TABLE order_assignments ADD COLUMN settled_at DATETIME(6);
 
 CREATE INDEX ix_order_assignments_outcome ON order_assignments (outcome);
 
-ALTER TABLE hub_processes ADD COLUMN flushed VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+ALTER TABLE hub_processes ADD COLUMN unwritten INTEGER;
 
 CREATE TABLE contradictions (
     id BIGINT NOT NULL AUTO_INCREMENT, 

@@ -79,14 +79,24 @@ class Claims:
             value = await self._redis.get(claim_key(order_id, user_id))
         return None if value is None else device_of(value.decode() if isinstance(value, bytes) else value)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether this process has restored claims to no server yet."""
+        return self._server is None
+
     async def is_complete(self) -> bool:
         """Whether this is the server that this process restored claims to, and it carries its mark. Raises
         Unavailable."""
         me = await identity(self._redis)
+        return me == self._server and await self.is_marked(me)
+
+    async def is_marked(self, server: str) -> bool:
+        """Whether this Redis carries the mark of this server: some process restored the claims to it. Raises
+        Unavailable."""
         with guarded():
             # Asked for with MGET, which answers nil for a key of another type.
             mark: list[Any] = await self._redis.mget([CLAIMS_COMPLETE])
-        return me == self._server and mark[0] is not None and mark[0].decode() == me
+        return mark[0] is not None and bool(mark[0].decode() == server)
 
     async def begin_restoring(self) -> tuple[str, str]:
         """The server's identity, and the name of a sign that dies with its data: by both `restore` knows that nothing

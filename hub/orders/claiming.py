@@ -19,7 +19,7 @@ from hub.store import Store
 from protocol.messages import Order
 
 SETTLE_S: Final = 0.4
-"""Longer than rows wait to be written: after it, what other processes handed out before the loss is in the rows."""
+"""Longer than the answer to a claim can be under way: after it, what was claimed before a loss is in the ledgers."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +68,22 @@ class Claiming:
 
     async def _restore(self, server: str, sign: str) -> None:
         seconds = await self._seconds_to_keep()
-        if seconds:
-            await self._ledger.flush()
-            await asyncio.sleep(SETTLE_S)
+        # A process that starts finds what was claimed on this server; only a loss, or another server, is made up for.
+        is_new_here = self._claims.is_new and await self._claims.is_marked(server)
+        if seconds and not is_new_here:
+            await self._wait_for_rows(server)
         rows = await self._store.assignments.owners(seconds)
         if await self._claims.restore((server, sign), rows, seconds.__getitem__):
             log.info("claims restored from the database", orders=len(seconds), claims=len(rows))
+
+    async def _wait_for_rows(self, server: str) -> None:
+        """Until what every process had handed out before the loss is in the rows."""
+        lost_ms = await self._family.moment()
+        await asyncio.sleep(SETTLE_S)
+        await self._ledger.flush()
+        await self._family.agree(server)  # says as well that nothing of ours waits
+        if lost_ms is not None:
+            await self._family.wait_until_written(lost_ms + round(SETTLE_S * 1_000))
 
     async def _seconds_to_keep(self) -> dict[int, int]:
         """Of each order that can still be claimed, for how long its claims matter."""

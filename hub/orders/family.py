@@ -4,6 +4,8 @@ Claims hold between processes of one Redis only. The invariant: no claim is made
 reports another one; a process whose Redis is merely out of reach reports none, and stops nobody.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,6 +15,8 @@ from hub.errors import Unavailable
 from hub.store import Store
 from hub.store.installation import Peer
 
+WRITTEN_WITHIN_S: Final = 5.0
+LOOK_AGAIN_S: Final = 0.1
 COMPARE: Final = "compare HUB_REDIS_URL and HUB_DATABASE_URL of both"
 
 log = structlog.get_logger(__name__)
@@ -29,10 +33,13 @@ class Split(Unavailable):
 class Family:
     """This process among those of its database. `split` stands while a live one reports another Redis."""
 
-    def __init__(self, *, store: Store, identity: Callable[[], Awaitable[str]], process: str) -> None:
-        """`identity` asks the Redis of this process which server it is."""
+    def __init__(
+        self, *, store: Store, identity: Callable[[], Awaitable[str]], process: str, unwritten: Callable[[], int]
+    ) -> None:
+        """`identity` asks the Redis of this process which server it is; `unwritten` is the depth of its ledger."""
         self._store = store
         self._identity = identity
+        self._unwritten = unwritten
         self._process = process
         self.split: Split | None = None
 
@@ -55,12 +62,25 @@ class Family:
         if self.split is not None:
             raise self.split
 
+    async def moment(self) -> int | None:
+        """Now by the database's clock; None where no other process can be. Raises Unavailable."""
+        return await self._store.installation.now_ms()
+
+    async def wait_until_written(self, since_ms: int) -> None:
+        """Until every other live process has said, after that moment, that nothing waits in its ledger. Raises
+        Unavailable when one does not in time."""
+        until = time.monotonic() + WRITTEN_WITHIN_S
+        while waiting := await self._store.installation.unwritten_elsewhere(self._process, since_ms):
+            if time.monotonic() > until:
+                raise Unavailable("the record", f"hub process {', '.join(sorted(waiting))} has rows that wait")
+            await asyncio.sleep(LOOK_AGAIN_S)
+
     async def leave(self) -> None:
         """Takes this process out of the family. Raises Unavailable."""
         await self._store.installation.leave(self._process)
 
     async def _report(self, server: str | None) -> None:
-        await self._store.installation.say_alive(self._process, server)
+        await self._store.installation.say_alive(self._process, server, self._unwritten())
         others = await self._store.installation.others(self._process)
         elsewhere = [peer for peer in others if server and peer.redis and peer.redis != server]
         if elsewhere and self.split is None:

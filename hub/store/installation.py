@@ -37,10 +37,11 @@ class Installation:
         async with self._database.reading() as connection:
             return str(await connection.scalar(select(hub_state.c.value).where(hub_state.c.name == "hub_id")))
 
-    async def say_alive(self, name: str, redis: str | None) -> None:
-        """Writes that this process lives, which proves that the database takes writes. Raises Unavailable."""
+    async def say_alive(self, name: str, redis: str | None, unwritten: int) -> None:
+        """Writes that this process lives and how many facts wait in its ledger, which proves that the database takes
+        writes. Raises Unavailable."""
         async with self._database.writing(PROBE_TIMEOUT_S) as connection:
-            await connection.execute(self._upsert(name, redis))
+            await connection.execute(self._upsert({"redis": redis, "unwritten": unwritten, "seen_at": self._now}, name))
 
     async def others(self, name: str) -> list[Peer]:
         """The live processes beside this one. Raises Unavailable."""
@@ -48,6 +49,17 @@ class Installation:
         query = select(processes.c.name, processes.c.redis).where(processes.c.name != name, alive)
         async with self._database.reading(PROBE_TIMEOUT_S) as connection:
             return [Peer(row.name, row.redis) for row in await connection.execute(query)]
+
+    async def unwritten_elsewhere(self, name: str, since_ms: int) -> list[str]:
+        """The live processes beside this one that have not said since then, by the database's clock, that their ledgers
+        are empty. Raises Unavailable."""
+        query = select(processes.c.name).where(
+            processes.c.name != name,
+            processes.c.seen_at > self._ago(ALIVE_S),
+            (processes.c.seen_at <= since_ms) | processes.c.unwritten.is_(None) | (processes.c.unwritten > 0),
+        )
+        async with self._database.reading(PROBE_TIMEOUT_S) as connection:
+            return list((await connection.execute(query)).scalars())
 
     async def now_ms(self) -> int | None:
         """The database's clock; None of SQLite, which has this machine's. Raises Unavailable."""
@@ -75,9 +87,8 @@ class Installation:
             return literal_column(f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{seconds} seconds')")
         return literal_column(f"UTC_TIMESTAMP(6) - INTERVAL {seconds} SECOND")
 
-    def _upsert(self, name: str, redis: str | None) -> Executable:
-        values = {"name": name, "redis": redis, "seen_at": self._now}
+    def _upsert(self, said: dict[str, Any], name: str) -> Executable:
         if self._database.is_sqlite:
-            statement = sqlite.insert(processes).values(values)
-            return statement.on_conflict_do_update(index_elements=["name"], set_={"redis": redis, "seen_at": self._now})
-        return mysql.insert(processes).values(values).on_duplicate_key_update(redis=redis, seen_at=self._now)
+            statement = sqlite.insert(processes).values(name=name, **said)
+            return statement.on_conflict_do_update(index_elements=["name"], set_=said)
+        return mysql.insert(processes).values(name=name, **said).on_duplicate_key_update(**said)

@@ -171,12 +171,12 @@ hub_processes = Table(
     metadata,
     Column("name", _exact(80), primary_key=True),
     Column("redis", _exact(120)),
-    Column("flushed", _exact(64)),
+    Column("unwritten", Integer),
     Column("seen_at", Millis, nullable=False),
     **_INNODB,
 )
 """The hub processes that use this database. `redis`: the identity of the Redis that each reaches, NULL while it reaches
-none; `flushed`: the loss of claims after which its ledger was empty; `seen_at` by the database's own clock."""
+none; `unwritten`: how many facts wait in its ledger; `seen_at` by the database's own clock."""
 
 account_changes = Table(
     "account_changes",

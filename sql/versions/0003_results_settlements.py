@@ -1,4 +1,4 @@
-"""Which journal an order went to, how its position ended, what else was said of it; and what a process has written."""
+"""Which journal an order went to, how its position ended, what else was said of it; how much a process has to write."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.add_column("order_assignments", sa.Column("settlement", sa.String(24)))
     op.add_column("order_assignments", sa.Column("settled_at", TIME))
     op.create_index("ix_order_assignments_outcome", "order_assignments", ["outcome"])
-    op.add_column("hub_processes", sa.Column("flushed", exact(64)))
+    op.add_column("hub_processes", sa.Column("unwritten", sa.Integer()))
     op.create_table(
         "contradictions",
         sa.Column("id", ID, autoincrement=True, nullable=False),

@@ -9,13 +9,13 @@ import pytest
 from hub.clock import now_ms
 from hub.cluster.claims import NEW, OURS, Claims
 from hub.cluster.redis import connect, identity
-from hub.orders import claiming as claiming_module
 from hub.orders.claiming import Claiming
 from hub.orders.family import Family, Split
-from hub.orders.ledger import Ledger
+from hub.orders.ledger import ChunkSent, Ledger
 from hub.store import Store, installation
 from hub.store.migrations import migrate
 from protocol.messages import Order
+from tests.hub.model.test_delivery import Holder, draft
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import eventually
 
@@ -33,13 +33,19 @@ class Process:
     def __init__(self, store: Store, name: str, redis_url: str) -> None:
         self.redis = connect(redis_url)
         self.claims = Claims(self.redis)
-        self.family = Family(store=store, identity=partial(identity, self.redis), process=name)
+        self.ledger = Ledger(store, now_ms)
+        self.family = Family(
+            store=store,
+            identity=partial(identity, self.redis),
+            process=name,
+            unwritten=lambda: self.ledger.depth,
+        )
         self.claiming = Claiming(
             clock=now_ms,
             check_clock=trusted,
             store=store,
             claims=self.claims,
-            ledger=Ledger(store, now_ms),
+            ledger=self.ledger,
             family=self.family,
         )
 
@@ -142,7 +148,24 @@ async def test_a_server_that_is_exchanged_at_run_time_is_not_claimed_on_while_an
         await process.redis.aclose()
 
 
-def test_restoring_waits_longer_than_rows_do() -> None:
-    from hub.orders import ledger
-
-    assert claiming_module.SETTLE_S > ledger.GATHER_S + ledger.HELD_S
+async def test_claims_are_not_complete_while_another_processs_rows_wait(store: Store, redis_url: str) -> None:
+    """Redis is emptied while they wait for a locked table: who was given the order stands nowhere else."""
+    user_id = await store.users.create("ann", "x", "trader", None, 0)
+    waits, other = Process(store, "a", redis_url), Process(store, "b", redis_url)
+    order = (await store.orders.publish(draft(valid_duration=300), now_ms()))[0].order
+    await waits.claiming.restore()
+    await other.family.beat()
+    await other.claiming.restore()
+    waits.ledger.sent(ChunkSent(order.id, now_ms(), [Holder(user_id, "phone")], frozenset()))
+    await waits.family.beat()
+    await waits.redis.flushall()
+    restoring = asyncio.create_task(other.claiming.restore())
+    await asyncio.wait([restoring], timeout=1.5)
+    assert not restoring.done()
+    await waits.ledger.flush()
+    await waits.family.beat()
+    await restoring
+    claimed = await other.claiming.claim(order, str(user_id).encode(), b"laptop")
+    assert claimed == b"0"
+    for process in (waits, other):
+        await process.redis.aclose()

@@ -82,7 +82,7 @@ def session(user_id: int, outbox: Box) -> Session:
 async def fan_out(redis_url: str, database_url: str, sessions: list[Session]) -> None:
     store, redis = Store(database_url), connect(redis_url)
     claims, registry, ledger = Together(redis), Registry(), Ledger(store, now_ms)
-    family = Family(store=store, identity=partial(identity, redis), process="process")
+    family = Family(store=store, identity=partial(identity, redis), process="process", unwritten=lambda: ledger.depth)
     claiming = Claiming(clock=now_ms, check_clock=trusted, store=store, claims=claims, ledger=ledger, family=family)
     await claims.restore(await claims.begin_restoring(), [], lambda _order_id: 1)
     for one in sessions:
