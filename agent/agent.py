@@ -13,8 +13,9 @@ import msgspec
 from agent.drivers.base import Drivers
 from agent.link.api import Credentials, HubApi, Session, Unavailable
 from agent.link.reconnecting import Link, Lost, backoff
-from agent.model.engine import Refused
-from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded
+from agent.model.engine import Mode, Refused
+from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded, TradingChanged
+from agent.model.reasons import Reason
 from agent.model.session_timer import SessionTimer
 from agent.trading import late_results as outbox
 from agent.trading.controls import Controls
@@ -22,6 +23,7 @@ from agent.trading.executor import Executor
 from agent.trading.journal import Journal
 from agent.world import World, sleep_while
 from protocol import closes
+from protocol.messages import Outcome
 
 T = TypeVar("T")
 
@@ -96,6 +98,32 @@ class Agent:
     def device_id(self) -> str:
         """What the hub knows this device by."""
         return self._account.device_id
+
+    @property
+    def controls(self) -> Controls:
+        """What a person changes while it runs."""
+        return self._account.controls
+
+    def refuses(self) -> Reason | None:
+        """Why the exchange would not be given an order now."""
+        return self._account.drivers.refuses()
+
+    def use(self, mode: Mode) -> None:
+        """Place what comes from now on in this mode; what stands stays with the driver that took it."""
+        if self._account.drivers.use(mode):
+            self.events.emit(TradingChanged(mode is Mode.LIVE, False, None))
+
+    def resolve(self, order_id: int, outcome: Outcome) -> bool:
+        """A person says what became of an unknown order; False where it is not unknown (any more)."""
+        return self._account.executor.resolve(order_id, outcome)
+
+    async def watch(self) -> None:
+        """Without the hub, until `stop`: what is open settles, and what was interrupted is asked after."""
+        try:
+            self._account.executor.recover()
+            await self._first(self._asked_to_stop())
+        finally:
+            await self._account.close()
 
     def stop(self) -> None:
         """End in an orderly way: `run` returns when it is done."""

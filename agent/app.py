@@ -60,10 +60,11 @@ def build(
     market = IndexPrices(facts, config.allowed_symbols, proxy_in(config), world)
     kept = _Kept(vault or open_vault(config.data_dir, config.vault_passphrase_file), accounts, owner)
 
-    def terms_of(controls: Controls, journal: Journal, mode: Mode, market: IndexPrices) -> ControlledTerms:
+    def terms_of(controls: Controls, journal: Journal, drivers: Drivers, market: IndexPrices) -> ControlledTerms:
         spent, moves = Spent(journal), Moves(market)
         payouts, exchange = config.payouts(), facts.urls.web
-        return ControlledTerms(controls, spent, mode, exchange, payouts, lambda: clock.now().ms, moves.of, stream)
+        mode, now_ms = (lambda: drivers.current.mode), (lambda: clock.now().ms)
+        return ControlledTerms(controls, spent, mode, exchange, payouts, now_ms, moves.of, stream)
 
     def open_account() -> Account:
         folder = accounts.settle_in(owner)
@@ -73,8 +74,8 @@ def build(
         live = _live(config, facts, market, stream, journal, controls, kept, world)
         paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
         drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
-        terms = terms_of(controls, journal, drivers.current.mode, market)
-        gate = Gate(journal, clock, drivers.current, terms, world, decide)
+        terms = terms_of(controls, journal, drivers, market)
+        gate = Gate(journal, clock, drivers, terms, world, decide)
         limit_s = config.submit_timeout_s
         executor = Executor(device_id, journal, drivers, gate, clock, stream, link.offer, world, limit_s)
         return Account(device_id, journal, drivers, executor, controls)

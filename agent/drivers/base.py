@@ -63,6 +63,16 @@ class Drivers:
         self.current = current
         self.all = (current, *others)
 
+    def use(self, mode: Mode) -> bool:
+        """Let the driver of this mode take new orders from now on; False where there is none."""
+        wanted = next((one for one in self.all if one.mode is mode), None)
+        self.current = wanted or self.current
+        return wanted is not None
+
+    def refuses(self) -> Reason | None:
+        """Why the current one would refuse an order now."""
+        return self.current.refuses()
+
     def that_took(self, entry: Entry) -> Driver | None:
         """The one exchange that may be asked about an entry."""
         return next((one for one in self.all if (one.name, one.mode) == (entry.driver, entry.mode)), None)

@@ -27,6 +27,7 @@ TEMPLATES: Final[dict[str, str]] = {
         "the journal on this computer has another order under this id: is the hub's database a new one?"
     ),
     "person.refused": N_("you decided against it"),
+    "person.looked": N_("you looked at the exchange and said so"),
     "terms.changed": N_("the stake or the ratio changed while the question was open"),
     # the exchange
     "driver.timeout": N_("the exchange did not answer within {seconds} s"),

@@ -16,7 +16,7 @@ from agent.link.connection import Heard
 from agent.link.hub_time import HubClock
 from agent.model import engine, events
 from agent.model.clock import HubTime
-from agent.model.engine import Ambiguous, Answer, Conclusion, Entry, Halting, Refused, State, Submission
+from agent.model.engine import Ambiguous, Answer, Conclusion, Entry, Halting, Refused, ResolvedBy, State, Submission
 from agent.model.events import Events
 from agent.model.reasons import Reason
 from agent.trading.gate import LATE, Gate
@@ -32,6 +32,7 @@ from protocol.messages import (
     Hello,
     Order,
     OrderMessage,
+    Outcome,
     Recorded,
     Result,
     Resume,
@@ -198,6 +199,20 @@ class Executor:
         if task is not None:
             task.cancel()
         self._end(entry.order, Refused(reason))
+
+    def resolve(self, order_id: int, outcome: Outcome, by: ResolvedBy = "person") -> bool:
+        """Somebody knows what became of an unknown order; False where it is not unknown (any more)."""
+        entry = self._journal.entry(order_id)
+        if entry is None or entry.outcome != "unknown":
+            return False
+        said = Reason("person.looked")
+        number, price = entry.exchange_order_id, entry.entry_price
+        end = Conclusion(outcome, entry.executed_ms or self._now().ms, said, entry.data, number, price, by)
+        entry = self._journal.note_outcome(order_id, end)
+        self._events.emit(events.Resolved(order_id, outcome, by))
+        self._report(entry)
+        self._follow(entry)
+        return True
 
     def _halt(self, epoch: int, reason: str) -> None:
         self._keep_halting(engine.after_halt(self._journal.halting, epoch, reason))

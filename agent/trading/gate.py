@@ -6,7 +6,7 @@ as they then stood; no answer of the trader is a no, by the clock and not by a t
 
 from collections.abc import Awaitable, Callable
 
-from agent.drivers.base import Driver
+from agent.drivers.base import Drivers
 from agent.link.hub_time import HubClock
 from agent.model import engine
 from agent.model.engine import Refused
@@ -30,11 +30,17 @@ class Gate:
     """`decide` asks the trader, who may take as long as the window is open."""
 
     def __init__(
-        self, journal: Journal, hub_clock: HubClock, driver: Driver, terms: Terms, world: World, decide: Decide = agree
+        self,
+        journal: Journal,
+        hub_clock: HubClock,
+        drivers: Drivers,
+        terms: Terms,
+        world: World,
+        decide: Decide = agree,
     ) -> None:
         self._journal = journal
         self._hub_clock = hub_clock
-        self._driver = driver
+        self._drivers = drivers
         self._terms = terms
         self._world = world
         self._decide = decide
@@ -74,7 +80,7 @@ class Gate:
             return Refused(Reason("unanswered"))
 
     def _check(self, order: Order) -> Approved | Refused:
-        refused = self._cancelled.get(order.id) or self._halted() or self._driver.refuses()
+        refused = self._cancelled.get(order.id) or self._halted() or self._drivers.refuses()
         return Refused(refused) if refused is not None else self._terms.of(order)
 
     def _halted(self) -> Reason | None:

@@ -74,7 +74,7 @@ class ControlledTerms:
         self,
         controls: Controls,
         spent: Spent,
-        mode: Mode,
+        mode: Callable[[], Mode],
         exchange: str,
         payouts: Mapping[Increment, Decimal],
         now_ms: Callable[[], int],
@@ -103,7 +103,7 @@ class ControlledTerms:
     def _answer(self, order: Order, held: Held) -> Approved | Refused:
         if held.paused is not None:
             return Refused(Reason("paused", {"reason": held.paused}))
-        off = consent.refusal(held.consent, self._exchange) if self._mode is Mode.LIVE else None
+        off = consent.refusal(held.consent, self._exchange) if self._mode() is Mode.LIVE else None
         if off is not None:
             return Refused(off)
         stake, ratio = limits.stake_for(held.rules, order), self._payouts[order.time_increments]
@@ -111,14 +111,14 @@ class ControlledTerms:
             facts = {"symbol": order.symbol_name, "increment": order.time_increments}
             return Refused(Reason("limit.no_stake", facts))
         now_ms = self._now_ms()
-        counted = tally(self._spent.at(now_ms), self._mode, now_ms, held.rules)
+        counted = tally(self._spent.at(now_ms), self._mode(), now_ms, held.rules)
         refused = limits.check(Case(held.rules, stake, counted, now_ms, order, ratio, self._moved))
         return refused or Approved(stake, ratio)
 
     def _note(self, answer: Approved | Refused) -> None:
         code = answer.reason.code if isinstance(answer, Refused) else None
         if code is not None and code != self._told and isinstance(answer, Refused) and code in REACHED:
-            self._events.emit(LimitReached(self._mode, answer.reason))
+            self._events.emit(LimitReached(self._mode(), answer.reason))
             rule = code.removeprefix("limit.").removesuffix("_pause")
             if rule in LOSS_RULES:
                 self._controls.note_hit(rule, self._now_ms())

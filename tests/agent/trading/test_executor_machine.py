@@ -173,8 +173,8 @@ class ExecutorMachine(RuleBasedStateMachine):
         clock.restart(sample)
         limits = Rules(Decimal(5), Decimal(200), frozenset({"BTCUSDT"}))
         terms = FixedTerms(Decimal(5), {"TEN_MINUTE": Decimal("0.80")}, limits)
-        gate = Gate(self.journal, clock, self.exchange, terms, world, self._decide)
         drivers = Drivers(self.exchange)
+        gate = Gate(self.journal, clock, drivers, terms, world, self._decide)
         self.executor = Executor("device", self.journal, drivers, gate, clock, Events(), self._sent, world, 60)
         self._do(self.executor.recover)
 
