@@ -4,6 +4,7 @@ The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a
 never an argument.
 """
 
+import importlib.util
 import sys
 from typing import Annotated
 
@@ -63,12 +64,12 @@ def start(
     if version:
         typer.echo(__version__)
         return
-    if not is_headless:
-        fail(_("The desktop window is not there yet: use --headless."), USAGE)
     given = {"server_url": server, "driver": driver, "paper_speed": paper_speed, "paper_seed": seed}
     config = settings(**given, paper_market=paper_market, data_dir=data_dir)
     if config.driver not in BUILT:
         fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
+    if not is_headless:
+        raise typer.Exit(_open_desk(config, user))
     if user is None:
         fail(_("Say who you are: --user NAME."), USAGE)
     credentials = Credentials(user, _password(config, user, password_stdin, save_password))
@@ -115,6 +116,15 @@ app.command("resolve", help=_("Say what became of an order whose outcome is unkn
     live.resolve
 )
 app.command("bind", help=_("Bind your session at the exchange: by QR code, or from standard input."))(bind)
+
+
+def _open_desk(config: Settings, user: str | None) -> int:
+    """The window; where Qt is not installed, what to do."""
+    if any(importlib.util.find_spec(name) is None for name in ("PyQt6", "qasync")):
+        fail(_("The window is not installed: pip install 'bn-auto[desk]', or use --headless."), USAGE)
+    from agent.ui import desktop
+
+    return desktop.run(config, user)
 
 
 def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:

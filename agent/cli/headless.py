@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from agent.agent import Agent
-from agent.cli.lines import line
+from agent.lines import line
 from agent.model.events import ClockChanged, End, Event
 
 EXIT_CODES: Final = {End.STOPPED: 0, End.OUT_OF_REACH: 3}

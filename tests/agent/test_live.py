@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from agent.app import _live_is_off
-from agent.cli.lines import line
+from agent.lines import line
 from agent.model import events
 from agent.model.account import Owner
 from agent.model.consent import VERSION

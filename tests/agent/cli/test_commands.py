@@ -38,7 +38,6 @@ def run(*arguments: str, typed: str | None = None) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "use --headless"),
         (("--headless",), "--user NAME"),
         (("--headless", "--user", "alice", "--driver", "magic"), "AGENT_DRIVER"),
         (("--headless", "--user", "alice", "--server", "hub"), "AGENT_SERVER_URL"),
