@@ -1,0 +1,95 @@
+"""The login at the exchange from the window: a browser in a helper process, its QR shown, its session kept.
+
+The invariant: one login at a time; the session goes from the helper into the vault and nowhere else.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.drivers.binance.api import WebSession
+from agent.drivers.binance.facts import FactsBroken
+from agent.drivers.binance.login.client import Login, Outcome
+from agent.drivers.binance.login.jobs import job_for
+from agent.drivers.binance.login.terminal import is_installed
+from agent.model.account import Owner
+from agent.model.reasons import Reason
+from agent.trading.accounts import Accounts
+from agent.ui.qr_window import QrWindow
+from agent.vault import VaultUnavailable
+
+if TYPE_CHECKING:
+    from agent.ui.desktop import Desk
+
+TIMEOUT_S = 300.0
+PROFILE = "browser"
+
+
+class Binding:
+    """Of the account that the desk is logged in with."""
+
+    def __init__(self, desk: "Desk") -> None:
+        self._desk = desk
+        self._login: Login | None = None
+        self.window: QrWindow | None = None
+
+    def open(self) -> None:
+        """Show the window and begin."""
+        self.window = QrWindow()
+        self.window.again_wanted.connect(self._again)
+        self.window.cancel_wanted.connect(self.cancel)
+        self.window.show()
+        self._again(is_headed=False)
+
+    def cancel(self) -> None:
+        """Close the browser."""
+        if self._login is not None:
+            self._login.cancel()
+
+    async def end(self) -> None:
+        """Nothing of it is left."""
+        self.cancel()
+        if self.window is not None:
+            self.window.hide()
+
+    def retranslate(self) -> None:
+        """After a change of the language."""
+        if self.window is not None:
+            self.window.retranslate()
+
+    def _again(self, is_headed: bool) -> None:
+        self._desk.slots.run(self._run(is_headed))
+
+    async def _run(self, is_headed: bool) -> None:
+        window = self.window
+        if window is None:
+            return
+        self.cancel()
+        try:
+            outcome = await self._log_in(window, is_headed)
+            if outcome.captured is not None:
+                found = outcome.captured
+                self._keep(WebSession(found.csrftoken, found.p20t, found.expires_ms))
+        except (VaultUnavailable, FactsBroken, OSError) as error:
+            said = str(error)
+            window.say(lambda: said)
+
+    async def _log_in(self, window: QrWindow, is_headed: bool) -> Outcome:
+        if not is_installed():
+            window.say(Reason("login.playwright_missing").text)
+        self._desk.vault.unlock()  # a session with no place for it would be lost, and the one before it ended
+        profile = self._accounts().folder(self._owner()) / PROFILE
+        config = self._desk.config
+        login = Login(job_for(config, profile, is_headed=is_headed, is_reset=False, timeout_s=TIMEOUT_S), window.heard)
+        self._login = login
+        return await login.run()
+
+    def _keep(self, session: WebSession) -> None:
+        key = self._accounts().keys(self._owner())[0]
+        self._desk.vault.put(key, "exchange_session", msgspec.json.encode(session).decode())
+
+    def _accounts(self) -> Accounts:
+        return Accounts(self._desk.config.data_dir)
+
+    def _owner(self) -> Owner:
+        return Owner(self._desk.view.server, self._desk.view.username)

@@ -1,0 +1,225 @@
+"""The main window: what happens with the next order at the top, the panel at the left, orders, charts and log.
+
+The invariants: it renders the last view, at most every `FLUSH_MS`, and decides nothing; every wish leaves as a signal.
+"""
+
+import time
+from typing import Final
+
+from PyQt6.QtCore import QByteArray, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PyQt6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from agent.language import _
+from agent.model.events import Event
+from agent.ui import shapes, words
+from agent.ui.charts import Charts
+from agent.ui.log_panel import LogPanel
+from agent.ui.orders_view import OrdersView
+from agent.ui.palette import LIGHT, Colours
+from agent.ui.panel import Panel
+from agent.ui.sentences import Said, Tone, next_order
+from agent.ui.state import Placing, View
+from agent.ui.widgets import Retold, label, show_only
+
+FLUSH_MS: Final = 80
+COUNTDOWN_MS: Final = 500
+CHARTS_MS: Final = 1_000
+
+
+class MainWindow(QMainWindow):
+    """`render_view` takes a view at any rate; what the person wants are the signals, here and of the parts."""
+
+    stop_wanted = pyqtSignal()
+    go_wanted = pyqtSignal()
+    settings_wanted = pyqtSignal()
+    log_out_wanted = pyqtSignal()
+    closing = pyqtSignal(QCloseEvent)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._retold = told = Retold()
+        self._view, self._colours, self._is_stale = View(), LIGHT, True
+        self._shown: tuple[Said, str] | None = None
+        self.shape, self.sentence, self.notice, self.mode = QLabel(), label("sentence"), label("problem"), label("mode")
+        self.mode.setWordWrap(False)
+        self.stop = told.button(lambda: self._stop_words(), "stop")
+        self.settings = told.button(lambda: _("Settings…"))
+        self.log_out = told.button(lambda: _("Log out"))
+        self.panel, self.orders, self.charts, self.log = Panel(), OrdersView(), Charts(), LogPanel()
+        self.tabs = QTabWidget()
+        self._arrange()
+        self._connect()
+        self.resize(1180, 760)
+
+    # what is shown
+
+    def render_view(self, view: View) -> None:
+        """Show it with the next batch."""
+        self._view, self._is_stale = view, True
+
+    def heard(self, event: Event, now_ms: int) -> None:
+        """One more line for the log."""
+        self.log.add(event, now_ms)
+
+    def flush(self) -> None:
+        """Show the last view now."""
+        if not self._is_stale:
+            return
+        self._is_stale = False
+        self._render_top()
+        self.panel.render_view(self._view, _now_ms())
+        self.orders.show_rows(self._view.rows)
+
+    def dress(self, colours: Colours, is_red_up: bool) -> None:
+        """Other colours."""
+        self._colours, self._shown = colours, None
+        self.orders.model.dress(colours, is_red_up)
+        self.charts.dress(colours)
+        self._refresh()
+
+    def retranslate(self) -> None:
+        """Everything that is on the screen, in the language of today."""
+        self._shown = None
+        for part in (self._retold, self.panel, self.orders, self.charts, self.log):
+            part.retranslate()
+        self._refresh()
+
+    def restore(self, geometry: str) -> None:
+        """Where it was."""
+        if geometry:
+            self.restoreGeometry(QByteArray.fromHex(geometry.encode()))
+
+    def geometry_text(self) -> str:
+        """Where it is."""
+        return bytes(self.saveGeometry().toHex().data()).decode()
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 Qt's name
+        """Whoever listens may ignore it: to the tray."""
+        if event is not None:
+            self.closing.emit(event)
+
+    # inside
+
+    def _refresh(self) -> None:
+        self._is_stale = True
+        self.flush()
+
+    def _tick(self) -> None:
+        """The countdowns go on, also while nothing happens."""
+        if self.isVisible():
+            self.panel.render_view(self._view, _now_ms())
+
+    def _draw_charts(self) -> None:
+        if self.charts.isVisible():
+            self.charts.show_rows(self._view.rows.values(), self._view.mode)
+
+    def _render_top(self) -> None:
+        said, view = next_order(self._view), self._view
+        if (said, view.mode) != self._shown:
+            self._shown = (said, view.mode)
+            self.sentence.setText(words.sentence(said))
+            self.shape.setPixmap(shapes.pixmap(said.tone, self._colours.of(said.tone), 40))
+            self.mode.setText(words.mode(view.mode))
+        self.setWindowTitle(f"{words.mode(view.mode)} · {view.username} · {view.server} · bn-auto")
+        self.stop.setText(self._stop_words())
+        self.stop.setEnabled(view.ended is None)
+        show_only(self.notice, bool(_notices(view)), "\n".join(_notices(view)))
+
+    def _stop_words(self) -> str:
+        return _("Place again") if self._view.placing is Placing.PAUSED else _("Stop")
+
+    def _press(self) -> None:
+        (self.go_wanted if self._view.placing is Placing.PAUSED else self.stop_wanted).emit()
+
+    def _arrange(self) -> None:
+        banner = QFrame()
+        banner.setObjectName("banner")
+        grid = QGridLayout(banner)
+        grid.setColumnStretch(1, 1)
+        self.shape.setFixedSize(44, 44)
+        grid.addWidget(self.shape, 0, 0, 2, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.sentence, 0, 1)
+        grid.addWidget(self.notice, 1, 1)
+        grid.addWidget(self.mode, 0, 2, 2, 1)
+        grid.addWidget(self.stop, 0, 3, 2, 1)
+        side = QScrollArea()
+        side.setWidgetResizable(True)
+        side.setFrameShape(QFrame.Shape.NoFrame)
+        side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        side.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        side.setWidget(self.panel)
+        side.setMinimumWidth(330)
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(side, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.settings)
+        buttons.addWidget(self.log_out)
+        column.addLayout(buttons)
+        parts = QSplitter()
+        parts.addWidget(left)
+        parts.addWidget(self._tabbed())
+        parts.setStretchFactor(1, 1)
+        parts.setSizes([360, 820])
+        parts.setChildrenCollapsible(False)
+        middle = QWidget()
+        whole = QVBoxLayout(middle)
+        whole.addWidget(banner)
+        whole.addWidget(parts, 1)
+        self.setCentralWidget(middle)
+
+    def _tabbed(self) -> QTabWidget:
+        for part in (self.orders, self.charts, self.log):
+            self.tabs.addTab(part, "")
+        self._retold.tell(lambda text: self.tabs.setTabText(0, text), lambda: _("Orders"))
+        self._retold.tell(lambda text: self.tabs.setTabText(1, text), lambda: _("Charts"))
+        self._retold.tell(lambda text: self.tabs.setTabText(2, text), lambda: _("Log"))
+        return self.tabs
+
+    def _connect(self) -> None:
+        self.stop.clicked.connect(self._press)
+        self.settings.clicked.connect(self.settings_wanted)
+        self.log_out.clicked.connect(self.log_out_wanted)
+        stop = QShortcut(QKeySequence("Ctrl+."), self)
+        stop.activated.connect(self.stop_wanted)
+        self._timers = []
+        works = ((FLUSH_MS, self.flush), (FLUSH_MS, self.log.flush), (COUNTDOWN_MS, self._tick))
+        for every_ms, work in (*works, (CHARTS_MS, self._draw_charts)):
+            timer = QTimer(self)
+            timer.timeout.connect(work)
+            timer.start(every_ms)
+            self._timers.append(timer)
+
+    @property
+    def tone(self) -> Tone:
+        """The state, as tray and title have it."""
+        return next_order(self._view).tone
+
+
+def _notices(view: View) -> list[str]:
+    """What the person should do or know, besides the sentence."""
+    found = []
+    if view.unknown:
+        said = _("Outcome unknown: {count}. Look at the exchange, then say below what became of them.")
+        found.append(said.format(count=len(view.unknown)))
+    if view.slept_s is not None:
+        said = _("This computer slept for {time}. Orders that expired meanwhile: {count}; none is placed late.")
+        found.append(said.format(time=words.duration(view.slept_s), count=view.missed_asleep))
+    return found
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,161 @@
+"""The orders of the window: the table, its filter, and everything about the order that is selected.
+
+The invariant: what an unknown order needs is said beside it, and only the person says what became of it.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QSplitter,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from agent.language import _
+from agent.ui import words
+from agent.ui.details import Details
+from agent.ui.orders_model import COLUMNS, Filter, OrdersModel, as_csv
+from agent.ui.state import Row
+from agent.ui.widgets import Retold, label
+
+OUTCOMES = ("", "success", "failed", "rejected", "expired", "unknown")
+WIDE = 220
+
+
+class OrdersView(QWidget):
+    """`resolved` (order id, outcome): the person has looked at the exchange."""
+
+    resolved = pyqtSignal(int, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._retold = told = Retold()
+        self.model = OrdersModel()
+        self.filter = Filter(self.model)
+        self.table = QTableView()
+        self.details = Details()
+        self.nothing = told.label(lambda: _("No orders have reached this computer yet."), "muted")
+        self.details.resolved.connect(self.resolved)
+        self.search, self.outcomes = QLineEdit(), QComboBox()
+        self.export = told.button(lambda: _("Save as CSV…"))
+        self._prepare_table()
+        self._prepare_filter()
+        told.tell(self.table.setAccessibleName, lambda: _("Orders"))
+        self._arrange()
+
+    def show_rows(self, rows: Mapping[int, Row]) -> None:
+        """Bring the table and the details up to date."""
+        self.model.show(rows)
+        self.nothing.setVisible(not rows)
+        shown = self.details.order_id
+        if shown is not None and shown in rows:
+            self.details.show_row(rows[shown])
+
+    def select(self, order_id: int) -> None:
+        """Show one order and its details."""
+        place = self.model.place(order_id)
+        if place is not None:
+            index = self.filter.mapFromSource(self.model.index(place, 0))
+            self.table.selectRow(index.row())
+            self.table.scrollTo(index)
+
+    def retranslate(self) -> None:
+        """After a change of the language."""
+        self._retold.retranslate()
+        self.model.retranslate()
+        self.details.retranslate()
+        for place in range(self.outcomes.count()):
+            self.outcomes.setItemText(place, self._outcome_words(OUTCOMES[place]))
+
+    def save_csv(self, path: Path) -> None:
+        """What the table shows. Raises OSError."""
+        path.write_text(as_csv(self.filter.rows()), encoding="utf-8")
+
+    def _prepare_table(self) -> None:
+        table = self.table
+        table.setModel(self.filter)
+        table.setSortingEnabled(True)
+        table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setTabKeyNavigation(False)
+        table.setAlternatingRowColors(True)
+        table.setWordWrap(False)
+        rows, columns = table.verticalHeader(), table.horizontalHeader()
+        if rows is not None and columns is not None:
+            rows.hide()
+            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            columns.setResizeContentsPrecision(50)
+            columns.setStretchLastSection(True)
+        chosen = table.selectionModel()
+        if chosen is not None:
+            chosen.currentRowChanged.connect(lambda now, _before: self._choose(now.row()))
+
+    def _prepare_filter(self) -> None:
+        for outcome in OUTCOMES:
+            self.outcomes.addItem(self._outcome_words(outcome), outcome)
+        self.search.textChanged.connect(self._look)
+        self.search.setClearButtonEnabled(True)
+        self.outcomes.currentIndexChanged.connect(self._look)
+        self.export.clicked.connect(self._ask_where)
+
+    def _arrange(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self._bare(lambda: _("&Find"), self.search))
+        top.addWidget(self.search, 1)
+        top.addWidget(self._bare(lambda: _("Outco&me"), self.outcomes))
+        top.addWidget(self.outcomes)
+        top.addWidget(self.export)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.addWidget(self.table)
+        parts.addWidget(self.details)
+        parts.setStretchFactor(0, 3)
+        parts.setStretchFactor(1, 2)
+        parts.setChildrenCollapsible(False)
+        column = QVBoxLayout(self)
+        column.addLayout(top)
+        column.addWidget(self.nothing)
+        column.addWidget(parts, 1)
+
+    def _bare(self, text: Callable[[], str], buddy: QWidget) -> QWidget:
+        made = label()
+        made.setWordWrap(False)
+        made.setBuddy(buddy)
+        self._retold.tell(made.setText, text)
+        return made
+
+    def _choose(self, place: int) -> None:
+        if place >= 0:
+            source = self.filter.mapToSource(self.filter.index(place, 0))
+            self.details.show_row(self.model.row(source.row()))
+
+    def _look(self) -> None:
+        self.filter.look_for(self.search.text(), self.outcomes.currentData() or "")
+
+    def _ask_where(self) -> None:
+        dialog = QFileDialog(self, _("Save as CSV…"), "orders.csv", "CSV (*.csv)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.fileSelected.connect(lambda name: self._save(Path(name)))
+        dialog.open()
+
+    def _save(self, path: Path) -> None:
+        try:
+            self.save_csv(path)
+        except OSError as error:
+            self.details.say(_("The file could not be written: {why}").format(why=error.strerror))
+
+    @staticmethod
+    def _outcome_words(outcome: str) -> str:
+        return words.outcome(outcome) if outcome else _("all")
+
+
+__all__ = ["COLUMNS", "OrdersView"]

@@ -1,0 +1,165 @@
+"""The colours, by name, for light and dark; Fusion's widgets dressed in them.
+
+The invariants: every text stands on its background with a contrast of 4.5 at least; the colours of profit and loss are
+nobody else's, and a colour is never the only sign.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QGuiApplication, QPalette
+from PyQt6.QtWidgets import QApplication, QStyleFactory
+
+from agent.ui.sentences import Tone
+
+CJK: Final = ("Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei UI", "Microsoft YaHei", "PingFang SC", "SimSun")
+
+
+class Colours(msgspec.Struct, frozen=True):
+    """Named colours of one scheme."""
+
+    is_dark: bool
+    window: str
+    surface: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    good: str
+    asks: str
+    paused: str
+    halted: str
+    offline: str
+    needs_you: str
+    unknown: str
+    red: str
+    green: str
+
+    def of(self, tone: Tone) -> str:
+        """The colour of a state."""
+        return str(getattr(self, tone.name.lower()))
+
+    def gain(self, is_red_up: bool) -> str:
+        """The colour of a profit."""
+        return self.red if is_red_up else self.green
+
+    def loss(self, is_red_up: bool) -> str:
+        """The colour of a loss."""
+        return self.green if is_red_up else self.red
+
+
+LIGHT: Final = Colours(
+    is_dark=False,
+    window="#f3f5f8",
+    surface="#ffffff",
+    raised="#e6eaf0",
+    line="#c3cad5",
+    text="#1a2230",
+    muted="#505c6e",
+    accent="#1d5fbf",
+    on_accent="#ffffff",
+    good="#1d5fbf",
+    asks="#6a3fb5",
+    paused="#505c6e",
+    halted="#8a2f6b",
+    offline="#505c6e",
+    needs_you="#9a5200",
+    unknown="#8a2f6b",
+    red="#b3261e",
+    green="#12723f",
+)
+DARK: Final = Colours(
+    is_dark=True,
+    window="#161b23",
+    surface="#1d2430",
+    raised="#2a3342",
+    line="#465266",
+    text="#e8edf4",
+    muted="#a9b4c4",
+    accent="#7db2ff",
+    on_accent="#0d1624",
+    good="#7db2ff",
+    asks="#c3a6ff",
+    paused="#a9b4c4",
+    halted="#f09bd0",
+    offline="#a9b4c4",
+    needs_you="#ffb95c",
+    unknown="#f09bd0",
+    red="#ff8a80",
+    green="#6fd39b",
+)
+
+Theme = Literal["system", "light", "dark"]
+
+
+def colours_for(theme: Theme) -> Colours:
+    """The scheme that was chosen, or the system's."""
+    hints = QGuiApplication.styleHints()
+    is_dark = hints is not None and hints.colorScheme() == Qt.ColorScheme.Dark
+    return {"light": LIGHT, "dark": DARK}.get(theme, DARK if is_dark else LIGHT)
+
+
+def dress(app: QApplication, colours: Colours) -> None:
+    """Put the whole program into these colours."""
+    app.setStyle(QStyleFactory.create("Fusion"))
+    app.setPalette(_palette(colours))
+    app.setStyleSheet(_sheet(colours))
+
+
+def has_chinese_font(families: list[str]) -> bool:
+    """Whether Chinese can be shown and not only boxes."""
+    return any("CJK" in family or family in CJK for family in families)
+
+
+def _palette(colours: Colours) -> QPalette:
+    palette, roles = QPalette(), QPalette.ColorRole
+    for role, colour in {
+        roles.Window: colours.window,
+        roles.WindowText: colours.text,
+        roles.Base: colours.surface,
+        roles.AlternateBase: colours.window,
+        roles.Text: colours.text,
+        roles.Button: colours.raised,
+        roles.ButtonText: colours.text,
+        roles.BrightText: colours.red,
+        roles.Highlight: colours.accent,
+        roles.HighlightedText: colours.on_accent,
+        roles.Link: colours.accent,
+        roles.PlaceholderText: colours.muted,
+        roles.ToolTipBase: colours.surface,
+        roles.ToolTipText: colours.text,
+        roles.Mid: colours.line,
+    }.items():
+        palette.setColor(role, QColor(colour))
+    for role in (roles.Text, roles.ButtonText, roles.WindowText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours.muted))
+    return palette
+
+
+def _sheet(colours: Colours) -> str:
+    return f"""
+    QLabel#sentence {{ font-size: 15pt; font-weight: 600; }}
+    QLabel#heading {{ font-size: 13pt; font-weight: 600; }}
+    QLabel#muted {{ color: {colours.muted}; }}
+    QLabel#problem {{ color: {colours.needs_you}; font-weight: 600; }}
+    QLabel#mode {{ font-weight: 700; font-size: 13pt; }}
+    QFrame#banner {{ background: {colours.surface}; border: 1px solid {colours.line}; border-radius: 6px; }}
+    QPushButton {{ padding: 5px 12px; }}
+    QPushButton#stop {{ font-size: 14pt; font-weight: 700; padding: 10px 26px; border-radius: 6px;
+        background: {colours.needs_you}; color: {colours.window}; border: 2px solid {colours.needs_you}; }}
+    QPushButton#stop:focus {{ border: 2px solid {colours.text}; }}
+    QPushButton#main {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: 600;
+        border: 2px solid {colours.accent}; border-radius: 4px; padding: 6px 16px; }}
+    QPushButton#main:focus {{ border: 2px solid {colours.text}; }}
+    QPushButton#main:disabled {{ background: {colours.raised}; color: {colours.muted};
+        border-color: {colours.line}; }}
+    QHeaderView::section {{ padding: 4px 6px; background: {colours.raised}; color: {colours.text};
+        border: 0; border-right: 1px solid {colours.line}; }}
+    QProgressBar {{ border: 1px solid {colours.line}; border-radius: 3px; background: {colours.raised};
+        max-height: 8px; min-height: 8px; }}
+    QProgressBar::chunk {{ background: {colours.accent}; border-radius: 2px; }}
+    QProgressBar[refuses="true"]::chunk {{ background: {colours.needs_you}; }}
+    """

@@ -1,0 +1,92 @@
+"""The login at the exchange: its QR code and each new one, what is happening, cancel, and the browser for a captcha.
+
+The invariant: it shows events and holds no session; closing it cancels the login.
+"""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from agent.drivers.binance.login.messages import Ended, LoginEvent, PersonNeeded, QrShown, Result, Started
+from agent.language import _
+from agent.model.reasons import Reason
+from agent.ui import shapes
+from agent.ui.widgets import Retold, label
+
+SIDE = 260
+BOUND = (Result.BOUND, Result.BOUND_WITHOUT_EXPIRY)
+
+
+class QrWindow(QWidget):
+    """`again_wanted` (with a visible browser or not), `cancel_wanted`."""
+
+    again_wanted = pyqtSignal(bool)
+    cancel_wanted = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._retold = told = Retold()
+        self._said: Callable[[], str] = lambda: _("Starting the browser…")
+        self.code, self.state = QLabel(), label("heading")
+        self.code.setMinimumSize(SIDE, SIDE)
+        self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.again = told.button(lambda: _("Refresh the QR code"), "main")
+        self.browser = told.button(lambda: _("Show the browser"))
+        self.cancel = told.button(lambda: _("Cancel"))
+        told.tell(self.setWindowTitle, lambda: _("Log in at the exchange"))
+        told.tell(self.code.setAccessibleName, lambda: _("QR code: scan it with the exchange's app"))
+        self.again.clicked.connect(lambda: self.again_wanted.emit(False))
+        self.browser.clicked.connect(lambda: self.again_wanted.emit(True))
+        self.cancel.clicked.connect(self.close)
+        self._arrange()
+        self._show(self._said, is_over=False)
+
+    def heard(self, event: LoginEvent) -> None:
+        """What the login's helper tells."""
+        match event:
+            case Started(is_headed=is_headed):
+                words = (lambda: _("A browser window is open: log in there.")) if is_headed else self._said
+                self._show(words, is_over=False)
+            case QrShown(text, number):
+                self.code.setPixmap(shapes.qr_code(text))
+                self._show(lambda: _("QR code {number}: scan it with the exchange's app.").format(number=number))
+            case PersonNeeded():
+                self._show(lambda: _("The page asks something that only you may answer: show the browser."))
+            case Ended(result, detail):
+                self.code.clear()
+                self._show(lambda: Reason(f"login.{result}", {"detail": detail}).text(_), is_over=result not in BOUND)
+
+    def say(self, words: Callable[[], str]) -> None:
+        """Why no login can begin."""
+        self._show(words, is_over=True)
+
+    def retranslate(self) -> None:
+        """After a change of the language."""
+        self._retold.retranslate()
+        self.state.setText(self._said())
+
+    def closeEvent(self, event: object) -> None:  # noqa: N802 Qt's name
+        """Closing it cancels the login."""
+        self.cancel_wanted.emit()
+
+    def _show(self, words: Callable[[], str], is_over: bool = False) -> None:
+        self._said = words
+        self.state.setText(words())
+        self.again.setEnabled(is_over)
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(22, 18, 22, 18)
+        column.addWidget(self.state)
+        column.addWidget(self.code, 1)
+        note = _note
+        column.addWidget(self._retold.label(note, "muted"))
+        buttons = QHBoxLayout()
+        for button in (self.cancel, self.browser, self.again):
+            buttons.addWidget(button)
+        column.addLayout(buttons)
+
+
+def _note() -> str:
+    return _("The session stays on this computer, encrypted. A captcha is yours to solve, in the visible browser.")

@@ -1,0 +1,76 @@
+"""Small widgets with a name for screen readers, a place in the order of Tab, and words that can change.
+
+The invariant: what shows a text keeps how it is made, and `retranslate` makes it anew.
+"""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QAbstractButton, QCheckBox, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+
+Words = Callable[[], str]
+
+
+class Retold:
+    """Texts that are made anew when the language changes."""
+
+    def __init__(self) -> None:
+        self._texts: list[tuple[Callable[[str], object], Words]] = []
+
+    def tell(self, where: Callable[[str], object], words: Words) -> None:
+        """Put the words there, now and after each change."""
+        self._texts.append((where, words))
+        where(words())
+
+    def retranslate(self) -> None:
+        """Say all of it in the language of today."""
+        for where, words in self._texts:
+            where(words())
+
+    def button(self, words: Words, name: str = "") -> QPushButton:
+        """A button that Tab reaches."""
+        button = QPushButton()
+        button.setObjectName(name)
+        button.setAutoDefault(False)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.tell(button.setText, words)
+        return button
+
+    def check(self, words: Words) -> QCheckBox:
+        """A check box."""
+        box = QCheckBox()
+        self.tell(box.setText, words)
+        return box
+
+    def label(self, words: Words, name: str = "", buddy: QWidget | None = None) -> QLabel:
+        """A text that wraps; with a buddy it is that control's name."""
+        made = label(name)
+        if buddy is not None:
+            made.setBuddy(buddy)
+        self.tell(made.setText, words)
+        return made
+
+
+def label(name: str = "") -> QLabel:
+    """A text that wraps and that is given later."""
+    made = QLabel()
+    made.setObjectName(name)
+    made.setWordWrap(True)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+    return made
+
+
+def line() -> QFrame:
+    """A rule between two parts."""
+    made = QFrame()
+    made.setFrameShape(QFrame.Shape.HLine)
+    made.setFrameShadow(QFrame.Shadow.Sunken)
+    return made
+
+
+def show_only(shown: QWidget, is_shown: bool, text: str = "") -> None:
+    """Show it with this text, or take it out of the layout."""
+    if isinstance(shown, QLabel | QAbstractButton):
+        shown.setText(text)
+    shown.setVisible(is_shown)

@@ -1,0 +1,255 @@
+"""The desk from outside: real windows, a real hub process, the paper exchange."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QApplication
+
+from agent.ui.orders_model import PROFIT, STATE
+from agent.ui.state import Placing, Stage
+from tests.services.hub_process import HubProcess
+
+from .conftest import Run
+from .desk_person import DeskPerson, add_user, press, published
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    hub = HubProcess(tmp_path_factory.mktemp("hub"))
+    hub.start()
+    try:
+        yield hub
+    finally:
+        hub.kill()
+
+
+@pytest.fixture
+def name(hub: HubProcess) -> str:
+    """A trader of this test's own."""
+    name = f"trader{next(_numbers)}"
+    add_user(hub, name)
+    return name
+
+
+@pytest.fixture
+def server(hub: HubProcess) -> str:
+    return hub.url
+
+
+def test_log_in_get_an_order_see_it_executed_and_settled(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            main = person.desk.main
+            await person.sees(lambda: "placed on PAPER with 5 USDT" in main.sentence.text(), "the sentence")
+            order_id = await published(hub, to=[name])
+            await person.order_is(order_id, "success")
+            await person.sees(lambda: person.row(order_id).stage is Stage.SETTLED, "the settlement")  # type: ignore[union-attr]
+            await person.sees(lambda: person.row(order_id).is_reported, "the hub's receipt")  # type: ignore[union-attr]
+            model = main.orders.model
+            place = model.place(order_id)
+            assert place is not None
+            assert model.index(place, STATE).data() in ("won", "lost")
+            assert model.index(place, PROFIT).data() in ("+4.00", "−5.00")
+            main.orders.select(order_id)
+            assert f"Order {order_id}" in main.orders.details.title.text()
+            assert name in main.windowTitle()
+            assert "PAPER" in main.windowTitle()
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "words"),
+    [("nobody", "correct horse battery", "Wrong user name or password"), ("", "x", "Type user name and password")],
+)
+def test_a_refused_login_says_why(
+    run: Run, qapp: QApplication, tmp_path: Path, server: str, username: str, password: str, words: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, server) as person:
+            person.log_in(username, password)
+            await person.is_told(words)
+            assert person.desk.login.enter.isEnabled()
+            assert not person.desk.main.isVisible()
+
+    run(story())
+
+
+def test_an_expired_and_a_disabled_account_are_told_apart(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess
+) -> None:
+    hub.cli("users", "list")
+    add_user(hub, "past")
+    add_user(hub, "shut")
+    assert hub.cli("users", "expire", "past", "2020-01-01").returncode == 0
+    assert hub.cli("users", "disable", "shut").returncode == 0
+
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            person.log_in("past")
+            await person.is_told("has expired")
+            person.log_in("shut")
+            await person.is_told("is disabled")
+
+    run(story())
+
+
+def test_a_hub_out_of_reach_says_what_to_do(run: Run, qapp: QApplication, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, "http://127.0.0.1:9") as person:
+            person.log_in("alice")
+            await person.is_told("Check the network")
+            person.log_in("alice", server="hub")
+            await person.is_told("is not one like")
+
+    run(story())
+
+
+def test_a_session_that_is_replaced_brings_the_login_window_back(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path / "one", hub.url) as first:
+            await first.logged_in(name)
+            async with DeskPerson(qapp, tmp_path / "two", hub.url) as second:
+                await second.logged_in(name)
+                await first.is_told("Logged in elsewhere")
+                assert first.desk.login.isVisible()
+                assert not first.desk.main.isVisible()
+
+    run(story())
+
+
+@pytest.mark.parametrize(("key", "outcome"), [("yes", "success"), ("no", "rejected"), ("none", "expired")])
+def test_confirm_asks_and_nobodys_answer_places_nothing(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str, key: str, outcome: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            QTest.mouseClick(person.desk.main.panel.placings[Placing.CONFIRM], Qt.MouseButton.LeftButton)
+            assert person.desk.view.placing is Placing.CONFIRM
+            order_id = await published(hub, to=[name], valid_s=2 if key == "none" else 30)
+            window = await person.sees(lambda: person.desk.questions.get(order_id), "the question")
+            await person.sees(lambda: "s left" in window.left.text(), "the countdown")
+            if key == "yes":
+                press(window.yes)
+            if key == "no":
+                press(window.no)
+            row = await person.order_is(order_id, outcome)
+            assert (row.submitted_ms is not None) == (key == "yes")
+            assert person.desk.questions == {}
+
+    run(story())
+
+
+def test_stop_places_nothing_and_says_so(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url, paper_latency_s=1.0) as person:
+            await person.logged_in(name)
+            under_way = await published(hub, to=[name])
+            await person.sees(lambda: person.row(under_way) and person.row(under_way).submitted_ms, "the order leaves")  # type: ignore[union-attr]
+            press(person.desk.main.stop)
+            await person.sees(lambda: "paused by you" in person.desk.main.sentence.text(), "the sentence")
+            await person.order_is(under_way, "success")
+            later = await published(hub, to=[name])
+            row = await person.order_is(later, "rejected")
+            assert row.reason is not None
+            press(person.desk.main.stop)
+            await person.sees(lambda: "is placed on PAPER" in person.desk.main.sentence.text(), "the sentence")
+
+    run(story())
+
+
+def test_the_language_changes_what_is_on_the_screen(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            await person.order_is(await published(hub, to=[name]), "success")
+            person.desk.change("language", "zh_CN")
+            await person.sees(lambda: "模拟盘" in person.desk.main.sentence.text(), "the sentence in Chinese")
+            assert person.desk.main.stop.text() != "Stop"
+            assert "received" not in person.desk.main.log.text.toPlainText()
+            person.desk.change("language", "en")
+            assert person.desk.main.stop.text() == "Stop"
+
+    run(story())
+
+
+def test_a_position_settles_while_the_login_window_shows(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        more = {"session_s": 3, "paper_speed": 100.0}  # due six seconds after it was placed
+        async with DeskPerson(qapp, tmp_path, hub.url, **more) as person:
+            await person.logged_in(name)
+            order_id = await published(hub, to=[name])
+            await person.order_is(order_id, "success")
+            await person.is_told("24 hours of this login are over")
+            row = person.row(order_id)
+            assert row is not None
+            assert row.result is None
+            await person.sees(lambda: person.row(order_id).result, "the settlement")  # type: ignore[union-attr]
+            assert person.desk.login.isVisible()
+
+    run(story())
+
+
+def test_two_accounts_stand_side_by_side_and_the_same_one_is_raised(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    add_user(hub, "other")
+
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as first, DeskPerson(qapp, tmp_path, hub.url) as second:
+            await first.logged_in(name)
+            second.log_in(name)
+            await second.is_told("open already")
+            await second.logged_in("other")
+            order_id = await published(hub, to=[name, "other"])
+            await asyncio.gather(first.order_is(order_id, "success"), second.order_is(order_id, "success"))
+            assert first.desk.main.windowTitle() != second.desk.main.windowTitle()
+
+    run(story())
+
+
+def test_closing_the_window_without_a_tray_ends_the_program(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            assert not person.desk.tray.is_shown
+            person.desk.main.close()
+            assert person.life is not None
+            assert await asyncio.wait_for(asyncio.shield(person.life), 12) == 0
+
+    run(story())
+
+
+def test_what_was_published_while_nobody_looked_is_in_the_table(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        for _start in range(2):
+            async with DeskPerson(qapp, tmp_path, hub.url) as person:
+                await person.logged_in(name)
+                if not person.desk.view.rows:
+                    await person.order_is(await published(hub, to=[name], valid_s=5), "success")
+                assert person.desk.main.orders.model.rowCount() >= 1 or person.desk.view.rows
+
+    run(story())
