@@ -3,7 +3,7 @@
 import asyncio
 import resource
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from asyncmy import connect
@@ -75,17 +75,19 @@ async def no_connections_left(site: Site, ways: list[Way]) -> AsyncIterator[None
     """Others hold all of them, and the hubs' own were cut."""
     before = (await site.sql("SELECT @@max_connections")).strip()
     await site.sql("CREATE OR REPLACE USER others@'%'")
-    await site.sql(f"SET GLOBAL max_connections = {FEWEST_CONNECTIONS}")
     async with AsyncExitStack() as held:
-        for _ in range(FEWEST_CONNECTIONS):
-            await eventually(lambda: _takes_one(held, site, ways), "one connection more is taken")
-        await cut(site, ways)
+        # One that is there before: the hubs may hold more than the limit, which then shuts out everybody.
+        root = await held.enter_async_context(_session(site.mariadb, "root"))
+        await root.execute(f"SET GLOBAL max_connections = {FEWEST_CONNECTIONS}")
+        for _ in range(FEWEST_CONNECTIONS - 1):
+            await eventually(lambda: _takes_one(held, root, site, ways), "one connection more is taken")
+        await _cut(root, ways)
         yield
-    await site.sql(f"SET GLOBAL max_connections = {before}")
+        await root.execute(f"SET GLOBAL max_connections = {before}")
 
 
-async def _takes_one(held: AsyncExitStack, site: Site, ways: list[Way]) -> bool:
-    await cut(site, ways)
+async def _takes_one(held: AsyncExitStack, root: Cursor, site: Site, ways: list[Way]) -> bool:
+    await _cut(root, ways)
     try:
         await held.enter_async_context(_session(site.mariadb, "others"))
     except OperationalError:
@@ -98,8 +100,9 @@ async def connections_killed(site: Site, ways: list[Way]) -> AsyncIterator[None]
     """Again and again, each as soon as it is seen."""
 
     async def kill() -> None:
-        while True:
-            await cut(site, ways)
+        async with _session(site.mariadb, "root") as root:
+            while True:
+                await _cut(root, ways)
 
     killing = asyncio.create_task(kill())
     try:
@@ -146,18 +149,16 @@ async def restarted(site: Site, _ways: list[Way]) -> AsyncIterator[None]:
 
 async def cut(site: Site, ways: list[Way]) -> None:
     """Ends the connections that these hubs have now."""
+    async with _session(site.mariadb, "root") as root:
+        await _cut(root, ways)
+
+
+async def _cut(root: Cursor, ways: list[Way]) -> None:
     names = ", ".join(f"'{way.user}'" for way in ways)
-    found = await site.sql(f"SELECT id FROM information_schema.processlist WHERE user IN ({names})")
-    for number in found.split():
-        await asyncio.to_thread(_kill, site.mariadb, number)
-
-
-def _kill(mariadb: MariaDB, number: str) -> None:
-    try:
-        mariadb.execute(f"KILL {number}")
-    except RuntimeError as error:
-        if "Unknown thread id" not in str(error):
-            raise  # else it went by itself
+    await root.execute(f"SELECT id FROM information_schema.processlist WHERE user IN ({names})")
+    for (number,) in await root.fetchall():
+        with suppress(OperationalError):  # it went by itself
+            await root.execute(f"KILL {number}")
 
 
 async def _until_full(site: Site, insert: str) -> None:

@@ -87,6 +87,10 @@ class Servers:
     mariadb: MariaDB
     redis: RedisServer
 
+    def kill(self) -> None:
+        self.mariadb.kill()
+        self.redis.kill()
+
 
 def redis_users(count: int) -> list[str]:
     """Options of a Redis that knows each hub's user, also after it was started anew."""
@@ -106,11 +110,16 @@ async def site_on(servers: Servers, skews_s: Sequence[float] = (0,), **settings:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200)))
         books = await stack.enter_async_context(books_of(servers.mariadb.url(database)))
         desk = await stack.enter_async_context(desk_of(http))
-        yield Site(servers.mariadb, servers.redis, database, ways, http, books, desk)
+        try:
+            yield Site(servers.mariadb, servers.redis, database, ways, http, books, desk)
+        except BaseException:
+            # What the row left ill must not fail the next one: what was set dies with the servers.
+            await asyncio.to_thread(servers.kill)
+            raise
 
 
 def _make_well(servers: Servers) -> None:
-    """What a failed row left ill must not fail the next one."""
+    """Starts what does not run, and empties Redis."""
     both: list[Process] = [servers.mariadb, servers.redis]
     for server in both:
         if not server.is_running():
