@@ -6,8 +6,10 @@ the driver, the first line of a request, its bytes, the head of an answer. Nothi
 
 import asyncio
 import functools
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,8 +79,17 @@ class Steps:
 
 def main(job: Job) -> None:
     """Run until the end, whichever comes first."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     os.chdir(job.data_dir)
     asyncio.run(_run(job))
+
+
+def _die_with_parent() -> None:
+    """A test run that was ended leaves no agent behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 async def _run(job: Job) -> None:
