@@ -61,6 +61,11 @@ class Charts(QWidget):
             self.dress(self._colours)
         self._draw()
 
+    def resizeEvent(self, _event: object) -> None:  # noqa: N802 Qt's name
+        """A narrow window breaks the sentences into more lines."""
+        for said in self.said:
+            said.setMinimumHeight(said.heightForWidth(max(1, said.width())) if said.text() else 0)
+
     def _make(self) -> None:
         import pyqtgraph
 
@@ -93,6 +98,7 @@ class Charts(QWidget):
         self._draw_hops()
         for plot, said in zip(self._plots, self.said, strict=True):
             plot.setAccessibleName(said.text())
+            said.setMinimumHeight(said.heightForWidth(said.width()))
 
     def _draw_profit(self) -> None:
         points = profit_curve(self._rows, self._mode)

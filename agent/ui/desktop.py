@@ -31,6 +31,7 @@ from agent.ui.autostart import Autostart, own_command
 from agent.ui.awake import Awake, SleepWatch
 from agent.ui.binding import Binding
 from agent.ui.confirm import ConfirmWindow
+from agent.ui.first_run import FirstRun
 from agent.ui.limits_window import SHOWN, LimitsWindow
 from agent.ui.live_window import LiveWindow
 from agent.ui.login_window import LoginWindow
@@ -72,6 +73,8 @@ class Desk:
         self.login = LoginWindow(now.server or config.server_url, username or now.username, now.is_remembered)
         self.main, self.tray = MainWindow(), Tray()
         self.live_window, self.limits, self.settings = LiveWindow(), LimitsWindow(), self._settings_window()
+        self.first_run: FirstRun | None = None
+        self.first_stake: int | None = None
         self.questions: dict[int, ConfirmWindow] = {}
         self.sleep = SleepWatch(self._slept)
         self._connect()
@@ -86,8 +89,11 @@ class Desk:
         self.meter.start()
         if not has_chinese_font(QFontDatabase.families()):
             self.login.say(lambda: "No Chinese font is installed. 未安装中文字体 (fonts-noto-cjk)")
-        self.login.show()
-        self._log_in_with_remembered()
+        if self.kept.is_first_time and not self.login.username.text():
+            self._first_run()
+        else:
+            self.login.show()
+            self._log_in_with_remembered()
         code = await self.ended
         await self._end()
         return code
@@ -249,6 +255,8 @@ class Desk:
             part.retranslate()
         for question in self.questions.values():
             question.retranslate()
+        if self.first_run is not None:
+            self.first_run.retranslate()
         self.binding.retranslate()
         self._show(self.view)
 
@@ -288,6 +296,9 @@ class Desk:
         view = with_entries(view, session.agent.journal.entries())
         mode = Mode.PAPER if self.config.driver == "paper" else Mode.LIVE
         session.begin()
+        if self.first_stake is not None:
+            session.set_rule("stake", str(self.first_stake))
+            self.first_stake = None
         view = self._with_terms(msgspec.structs.replace(view, mode=mode), session)
         self.main.restore(self.kept.of(self._account()).geometry)
         self.login.hide()
@@ -341,6 +352,27 @@ class Desk:
         self.login.say(why)
         if not self.ended.done():
             _show(self.login)
+
+    def _first_run(self) -> None:
+        """Four steps, then the login window with what was said."""
+        least = int(self.config.min_order_amount)
+        bounds = (int(self.config.order_amount), least, int(self.config.max_order_amount))
+        steps = self.first_run = FirstRun(self.login.server.text(), *bounds)
+        steps.language_wanted.connect(lambda name: self.change("language", name))
+        steps.done.connect(self._first_run_done)
+        steps.closed.connect(self.quit)
+        steps.show()
+
+    def _first_run_done(self, server: str, username: str, stake: int) -> None:
+        self.first_stake = stake
+        self.kept.change(server=server, username=username)
+        self.login.server.setText(server)
+        self.login.username.setText(username)
+        self.login.show()
+        if self.first_run is not None:
+            self.first_run.closed.disconnect()
+            self.first_run.close()
+            self.first_run = None
 
     def _log_in_with_remembered(self) -> None:
         now = self.kept.now

@@ -61,7 +61,7 @@ class MainWindow(QMainWindow):
         self.tabs = QTabWidget()
         self._arrange()
         self._connect()
-        self.resize(1180, 760)
+        self.resize(1280, 800)
 
     # what is shown
 
@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
         parts.addWidget(left)
         parts.addWidget(self._tabbed())
         parts.setStretchFactor(1, 1)
-        parts.setSizes([360, 820])
+        parts.setSizes([350, 930])
         parts.setChildrenCollapsible(False)
         middle = QWidget()
         whole = QVBoxLayout(middle)
@@ -182,7 +182,12 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(middle)
 
     def _tabbed(self) -> QTabWidget:
-        for part in (self.orders, self.charts, self.log):
+        charts = QScrollArea()
+        charts.setWidgetResizable(True)
+        charts.setFrameShape(QFrame.Shape.NoFrame)
+        charts.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        charts.setWidget(self.charts)
+        for part in (self.orders, charts, self.log):
             self.tabs.addTab(part, "")
         self._retold.tell(lambda text: self.tabs.setTabText(0, text), lambda: _("Orders"))
         self._retold.tell(lambda text: self.tabs.setTabText(1, text), lambda: _("Charts"))

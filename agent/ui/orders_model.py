@@ -32,7 +32,7 @@ class Column(NamedTuple):
 
 COLUMNS: Final = (
     Column(lambda: _("Order"), lambda row: str(row.order.id), lambda row: row.order.id, True),
-    Column(lambda: _("Time"), lambda row: words.date_time(row.received_ms), lambda row: row.received_ms),
+    Column(lambda: _("Time"), lambda row: words.short_time(row.received_ms), lambda row: row.received_ms),
     Column(lambda: _("Mode"), lambda row: words.mode(row.mode), lambda row: row.mode),
     Column(lambda: _("Symbol"), lambda row: row.order.symbol_name, lambda row: row.order.symbol_name),
     Column(lambda: _("Direction"), lambda row: words.direction(row.order.direction), lambda row: row.order.direction),

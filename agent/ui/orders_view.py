@@ -93,6 +93,7 @@ class OrdersView(QWidget):
         rows, columns = table.verticalHeader(), table.horizontalHeader()
         if rows is not None and columns is not None:
             rows.hide()
+            rows.setDefaultSectionSize(table.fontMetrics().height() + 10)
             columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             columns.setResizeContentsPrecision(50)
             columns.setStretchLastSection(True)
@@ -120,6 +121,7 @@ class OrdersView(QWidget):
         parts.addWidget(self.details)
         parts.setStretchFactor(0, 3)
         parts.setStretchFactor(1, 2)
+        parts.setSizes([330, 260])
         parts.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.addLayout(top)

@@ -9,7 +9,7 @@ from typing import Final
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 
-from agent.language import LANGUAGES, _
+from agent.language import LANGUAGES, _, current
 from agent.ui.preferences import NoticeClass, Preferences
 from agent.ui.widgets import Retold
 
@@ -54,7 +54,7 @@ class SettingsWindow(QWidget):
         self._form = QFormLayout()
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         names: dict[object, Words] = {code: (lambda name=name: name) for code, name in LANGUAGES.items()}  # type: ignore[misc]
-        self._choice(lambda: _("Language"), "language", names, preferences.language)
+        self._choice(lambda: _("Language"), "language", names, preferences.language or current())
         self._choice(lambda: _("Colours"), "theme", THEMES, preferences.theme)
         self._choice(lambda: _("Profit and loss"), "is_red_up", UPS, preferences.is_red_up)
         self.autostart = self._retold.check(lambda: _("Start with the computer"))

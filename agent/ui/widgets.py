@@ -57,7 +57,7 @@ def label(name: str = "") -> QLabel:
     made.setObjectName(name)
     made.setWordWrap(True)
     made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     return made
 
 

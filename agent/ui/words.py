@@ -146,6 +146,11 @@ def date_time(ms: int | None) -> str:
     return NOTHING if ms is None else f"{datetime.fromtimestamp(ms / SECOND_MS):%Y-%m-%d %H:%M:%S}"
 
 
+def short_time(ms: int) -> str:
+    """Month, day and time by this computer's zone, for a cell."""
+    return f"{datetime.fromtimestamp(ms / SECOND_MS):%m-%d %H:%M:%S}"
+
+
 def date(ms: int) -> str:
     """The day by this computer's zone."""
     return f"{datetime.fromtimestamp(ms / SECOND_MS):%Y-%m-%d}"

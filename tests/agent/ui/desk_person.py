@@ -25,6 +25,9 @@ class DeskPerson:
         self, app: QApplication, data_dir: Path, server: str, username: str | None = None, **more: Any
     ) -> None:
         given = {"data_dir": data_dir, "server_url": server, "paper_speed": 2_000, **more}
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not (data_dir / "desk.json").exists():
+            (data_dir / "desk.json").write_text("{}")  # not the first start
         self.desk = Desk(app, Settings(**given), username)
         self.life: asyncio.Task[int] | None = None
 

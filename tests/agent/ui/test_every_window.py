@@ -1,0 +1,107 @@
+"""Every window, in both languages, at 100 and 200 %: nothing cut off, nothing without a name, all by the keyboard."""
+
+from collections.abc import Iterator
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QFont
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QWidget,
+)
+
+from agent import language
+from agent.ui.palette import LIGHT, dress
+from tests.screenshots import every_window
+
+CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QPlainTextEdit)
+
+
+@pytest.fixture(params=[1, 2], ids=["100%", "200%"])
+def scale(request: pytest.FixtureRequest, qapp: QApplication) -> Iterator[int]:
+    was = qapp.font()
+    font = QFont(was)
+    font.setPointSizeF(was.pointSizeF() * request.param)
+    dress(qapp, LIGHT)
+    qapp.setFont(font)
+    yield request.param
+    qapp.setFont(was)
+
+
+@pytest.fixture(params=list(language.LANGUAGES))
+def speech(request: pytest.FixtureRequest) -> str:
+    language.switch(request.param)
+    return str(request.param)
+
+
+def shown(qapp: QApplication) -> Iterator[tuple[str, QWidget]]:
+    for title, window in every_window():
+        window.show()
+        window.resize(window.sizeHint().expandedTo(window.size()))
+        qapp.processEvents()
+        yield title, window
+        window.hide()
+        window.deleteLater()
+
+
+def parts(window: QWidget, kind: type | tuple[type, ...]) -> list[QWidget]:
+    return [part for part in window.findChildren(QWidget) if isinstance(part, kind) and part.isVisibleTo(window)]
+
+
+def test_no_text_is_left_out_or_cut_off(qapp: QApplication, speech: str, scale: int) -> None:
+    wrong = []
+    for title, window in shown(qapp):
+        for part in parts(window, (QLabel, QAbstractButton)):
+            text = part.text() if isinstance(part, QLabel | QAbstractButton) else ""
+            is_button = isinstance(part, QAbstractButton) and part.focusPolicy() is not Qt.FocusPolicy.NoFocus
+            if is_button and not text:
+                wrong.append(f"{title}: a button without text")
+            if text and part.isVisible() and part.width() + 2 < part.minimumSizeHint().width():
+                wrong.append(f"{title}: {text!r} is cut, {part.width()} of {part.minimumSizeHint().width()}")
+            if isinstance(part, QLabel) and text and part.wordWrap() and part.isVisible():
+                needs = part.heightForWidth(part.width())
+                if part.height() + 2 < needs:
+                    wrong.append(f"{title}: {text!r} is {part.height()} high and needs {needs}")
+    assert wrong == []
+
+
+def test_each_control_is_named_and_reached_by_tab(qapp: QApplication, speech: str) -> None:
+    wrong, seen = [], 0
+    for title, window in shown(qapp):
+        for control in parts(window, CONTROLS):
+            if control.objectName().startswith("qt_") or isinstance(control.parent(), QComboBox | QAbstractSpinBox):
+                continue
+            if type(control).__name__ in ("QHeaderView", "QTableCornerButton", "QScrollBar", "QToolButton"):
+                continue
+            seen += 1
+            if not control.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                wrong.append(f"{title}: Tab does not reach {type(control).__name__} {control.objectName()!r}")
+            name = control.accessibleName() or (control.text() if isinstance(control, QAbstractButton) else "")
+            if not name and not _has_buddy(window, control):
+                wrong.append(f"{title}: {type(control).__name__} has no name")
+    assert wrong == []
+    assert seen > 100
+
+
+def _has_buddy(window: QWidget, control: QWidget) -> bool:
+    return any(label.buddy() is control and label.text() for label in window.findChildren(QLabel))
+
+
+def test_no_english_is_left_on_chinese_windows(qapp: QApplication) -> None:
+    language.switch("zh_CN")
+    kept = ("bn-auto", "USDT", "PAPER", "LIVE", "English", "TRADE LIVE", "alice", "http", "connection refused", "CSV")
+    wrong = []
+    for title, window in shown(qapp):
+        for part in parts(window, (QLabel, QAbstractButton)):
+            text = part.text() if isinstance(part, QLabel | QAbstractButton) else ""
+            has_chinese = any("\u4e00" <= letter <= "\u9fff" for letter in text)
+            if any(letter.isalpha() for letter in text) and not has_chinese and not any(word in text for word in kept):
+                wrong.append(f"{title}: {text!r}")
+    assert wrong == []

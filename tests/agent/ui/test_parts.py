@@ -1,0 +1,146 @@
+"""What decides something at the desk: preferences, notices, CSV, sleep, starting with the computer, one window."""
+
+import csv
+import io
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PyQt6.QtWidgets import QApplication
+
+from agent.model import events
+from agent.model.engine import Mode
+from agent.model.reasons import Reason
+from agent.ui.autostart import Autostart
+from agent.ui.awake import SleepWatch
+from agent.ui.notices import notice
+from agent.ui.one_window import OneWindow, raise_other
+from agent.ui.orders_model import COLUMNS, Filter, OrdersModel, as_csv
+from agent.ui.preferences import FILE_NAME, PreferencesFile
+from agent.ui.state import Placing, View
+from tests.screenshots import scripted
+
+
+def test_preferences_outlive_the_program_and_a_damaged_file_gives_the_defaults(tmp_path: Path) -> None:
+    kept = PreferencesFile(tmp_path)
+    assert kept.is_first_time
+    kept.change(language="zh_CN")
+    kept.change_account("hub alice", placing=Placing.CONFIRM)
+    again = PreferencesFile(tmp_path)
+    assert (again.is_first_time, again.now.language) == (False, "zh_CN")
+    assert again.of("hub alice").placing is Placing.CONFIRM
+    assert again.of("hub bob").placing is Placing.AUTO
+    (tmp_path / FILE_NAME).write_text("{")
+    assert PreferencesFile(tmp_path).now.language == ""
+
+
+def test_what_a_person_is_told_of_says_its_mode_and_class() -> None:
+    unknown = events.Executed(7, "unknown", Mode.LIVE, Reason("driver.interrupted"), None)
+    said = notice(View(), unknown)
+    assert said is not None
+    assert (said.kind, "LIVE" in said.text) == ("unknown", True)
+    lost = events.Disconnected("reset", 1.0)
+    assert notice(View(), lost) is None
+    told = notice(View(is_connected=True), lost)
+    assert told is not None
+    assert told.kind == "lost"
+
+
+def test_the_table_filters_sorts_and_exports_what_it_shows(qapp: QApplication) -> None:
+    model = OrdersModel()
+    shown = Filter(model)
+    model.show(scripted().rows)
+    shown.look_for("ethusdt", "")
+    rows = list(csv.reader(io.StringIO(as_csv(shown.rows()).removeprefix("\ufeff"))))
+    assert rows[0] == [column.heading() for column in COLUMNS]
+    assert len(rows) == 13
+    assert {row[3] for row in rows[1:]} == {"ETHUSDT"}
+    shown.look_for("", "unknown")
+    assert [row.outcome for row in shown.rows()] == ["unknown"] * len(shown.rows())
+    assert shown.rows()
+
+
+def test_ten_thousand_rows_change_one_at_a_time(qapp: QApplication) -> None:
+    model = OrdersModel()
+    view = scripted(24)
+    rows = {number: next(iter(view.rows.values())) for number in range(0)} | dict(view.rows)
+    last = view.rows[24]
+    for number in range(25, 10_001):
+        rows[number] = type(last)(type(last.order)(number, *_rest(last.order)), last.mode, last.stage, last.received_ms)
+    model.show(rows)
+    changes: list[int] = []
+    model.dataChanged.connect(lambda first, _last: changes.append(first.row()))
+    began = time.perf_counter()
+    model.show({**rows, 24: type(last)(last.order, last.mode, last.stage, last.received_ms)})
+    assert time.perf_counter() - began < 0.1
+    assert changes == [23]
+    assert model.rowCount() == 10_000
+
+
+def _rest(order: object) -> tuple[object, ...]:
+    import msgspec
+
+    return msgspec.structs.astuple(order)[1:]  # type: ignore[arg-type]
+
+
+def test_the_watch_tells_how_long_the_computer_slept(qapp: QApplication) -> None:
+    told: list[float] = []
+    clock = iter([0.0, 2.0, 3602.0, 3604.0])
+    watch = SleepWatch(told.append, lambda: next(clock))
+    for _look in range(3):
+        watch.look()
+    assert told == [3598.0]
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_start_with_the_computer_is_one_file_of_ours(tmp_path: Path, platform: str) -> None:
+    autostart = Autostart(["/opt/a b/agent"], tmp_path, platform)
+    autostart.switch(True)
+    assert autostart.is_on
+    assert "/opt/a b/agent" in autostart.file.read_text()
+    autostart.switch(False)
+    assert not autostart.is_on
+    autostart.switch(False)
+
+
+def test_a_second_start_of_an_account_raises_the_first_ones_window(qapp: QApplication, tmp_path: Path) -> None:
+    raised: list[int] = []
+    first = OneWindow(tmp_path, "hub alice", lambda: raised.append(1))
+    assert first.take()
+    assert raise_other(tmp_path, "hub alice")
+    qapp.processEvents()
+    assert raised == [1]
+    assert not raise_other(tmp_path, "hub bob")
+    first.give_up()
+    assert not raise_other(tmp_path, "hub alice")
+
+
+def test_the_window_comes_within_seconds_and_sigterm_ends_it_in_order(tmp_path: Path) -> None:
+    given = ["--data-dir", str(tmp_path), "--user", "alice", "--server", "http://127.0.0.1:9"]
+    program = subprocess.Popen(
+        [sys.executable, "-c", _STARTS, *given], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline().strip() == "shown"
+    began = time.monotonic()
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(12) == 0
+    assert time.monotonic() - began < 12
+
+
+_STARTS = """
+import os, sys
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from agent.ui import login_window
+shown = login_window.LoginWindow.showEvent
+def tell(self, event):
+    print("shown", flush=True)
+    shown(self, event)
+login_window.LoginWindow.showEvent = tell
+from agent.__main__ import main
+sys.argv[0] = "agent"
+main()
+"""

@@ -1,0 +1,183 @@
+"""`python -m tests.screenshots [folder]`: every window in its states, both languages and both themes, as PNG files.
+
+Needs no hub: the windows render views that scripted events made. Without a display Qt draws into memory.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+if "DISPLAY" not in os.environ and sys.platform.startswith("linux"):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import msgspec
+from PyQt6.QtWidgets import QApplication, QWidget
+
+from agent import language
+from agent.drivers.binance.login.messages import QrShown
+from agent.model import events
+from agent.model.engine import Mode
+from agent.model.events import End
+from agent.model.reasons import Reason
+from agent.ui import refusals
+from agent.ui.confirm import ConfirmWindow
+from agent.ui.first_run import STEPS, FirstRun
+from agent.ui.limits_window import LimitsWindow
+from agent.ui.live_window import LiveWindow
+from agent.ui.login_window import LoginWindow
+from agent.ui.main_window import MainWindow
+from agent.ui.palette import Theme, colours_for, dress
+from agent.ui.preferences import Preferences
+from agent.ui.qr_window import QrWindow
+from agent.ui.settings_window import SettingsWindow
+from agent.ui.state import Bar, Placing, View, reduce
+from protocol.messages import Increment, Order
+
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
+INCREMENTS: Final[tuple[Increment, ...]] = ("TEN_MINUTE", "THIRTY_MINUTE", "ONE_HOUR")
+Made = Iterator[tuple[str, QWidget]]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def scripted(count: int = 24) -> View:
+    """A day of a trader: placed, refused, expired, unknown, settled."""
+    now = now_ms()
+    bars = (
+        Bar("max_stake", Decimal(5), Decimal(200)),
+        Bar("loss_per_day", Decimal(35), Decimal(50)),
+        Bar("orders_per_day", Decimal(18), Decimal(40)),
+    )
+    view = View(server="https://hub.example", stake=Decimal(5), bars=bars)
+    view = reduce(view, events.LoggedIn("alice", 7, now + 20 * 3_600_000, now + 40 * 86_400_000), now)
+    view = reduce(view, events.Connected("s1", "alice"), now)
+    view = reduce(view, events.ClockChanged(310, 9), now)
+    for number in range(count):
+        view = _order(view, number, now - (count - number) * 600_000)
+    return view
+
+
+def _order(view: View, number: int, at_ms: int) -> View:
+    symbol, direction = ("BTCUSDT", "ETHUSDT")[number % 2], ("LONG", "SHORT")[number % 3 == 0]
+    order = Order(number + 1, INCREMENTS[number % 3], symbol, direction, 60, at_ms - 38 - number, at_ms + 60_000)
+    view = reduce(view, events.OrderReceived(order, at_ms, Mode.PAPER), at_ms)
+    if number % 9 == 4:
+        reason = Reason("limit.max_stake", {"stake": "7", "max": "5"})
+        return reduce(view, events.OrderRefused(order.id, "rejected", Mode.PAPER, reason), at_ms)
+    if number % 11 == 7:
+        return reduce(view, events.OrderRefused(order.id, "expired", Mode.PAPER, Reason("window.over")), at_ms)
+    view = reduce(view, events.Submitting(order.id, Decimal(5), Decimal("0.80"), Mode.PAPER), at_ms + 3)
+    if number % 13 == 9:
+        unknown = events.Executed(order.id, "unknown", Mode.PAPER, Reason("driver.interrupted"), None)
+        return reduce(view, unknown, at_ms + 240)
+    view = reduce(view, events.Executed(order.id, "success", Mode.PAPER, None, f"P{order.id}"), at_ms + 90 + number)
+    view = reduce(view, events.Reported(order.id, "success", Mode.PAPER), at_ms + 120)
+    result, profit = ("won", Decimal("4.00")) if number % 5 < 3 else ("lost", Decimal("-5.00"))
+    settled = events.Settled(order.id, Mode.PAPER, result, "confirmed", profit)  # type: ignore[arg-type]
+    return reduce(view, settled, at_ms + 500_000)
+
+
+def main_windows() -> Made:
+    view = scripted()
+    change = msgspec.structs.replace
+    used_up = Reason("limit.loss_per_day", {"used": "45", "at_risk": "5", "stake": "5", "max": "50"})
+    states: dict[str, View] = {
+        "placing": view,
+        "empty": change(view, rows={}),
+        "paused": change(view, placing=Placing.PAUSED),
+        "halted": change(view, halt="maintenance at the exchange"),
+        "offline": reduce(view, events.Disconnected("connection refused", 8.0), now_ms()),
+        "limit": change(view, bars=(*view.bars[:1], Bar("loss_per_day", Decimal(45), Decimal(50), used_up))),
+        "slept": reduce(view, events.Slept(5_400), now_ms()),
+        "live": change(view, mode=Mode.LIVE, exchange=events.ExchangeSession("bound", now_ms() + 10**8, None)),
+    }
+    for name, shown in states.items():
+        window = _main(shown)
+        window.orders.select(10 if name != "limit" else 5)
+        yield f"main-{name}", window
+    window = _main(view)
+    window.tabs.setCurrentIndex(1)
+    window.charts.show_rows(view.rows.values(), view.mode)
+    yield "main-charts", window
+    window = _main(view)
+    for row in view.rows.values():
+        window.heard(events.OrderReceived(row.order, row.received_ms, row.mode), row.received_ms)
+    window.log.flush()
+    window.tabs.setCurrentIndex(2)
+    yield "main-log", window
+
+
+def _main(view: View) -> MainWindow:
+    window = MainWindow()
+    window.render_view(view)
+    window.flush()
+    return window
+
+
+def small_windows() -> Made:
+    login = LoginWindow("http://127.0.0.1:8000", "alice", is_remembered=True)
+    yield "login", login
+    for end in End:
+        refused = LoginWindow("http://127.0.0.1:8000", "alice", is_remembered=False)
+        ended = events.SessionEnded(end, "connection refused")
+        refused.say(lambda ended=ended: refusals.words(ended))  # type: ignore[misc]
+        yield f"login-{end.name.lower()}", refused
+    for step in range(STEPS):
+        first = FirstRun("http://127.0.0.1:8000", 5, 5, 200)
+        for _press in range(step):
+            first.next.click()
+        yield f"first-run-{step + 1}", first
+    order = Order(7, "TEN_MINUTE", "BTCUSDT", "LONG", 60, now_ms(), now_ms() + 42_000)
+    asked = events.Asked(7, order, Decimal(5), Decimal("0.80"), order.expires_ms)
+    yield "confirm", ConfirmWindow(asked, Mode.LIVE, now_ms)
+    yield "confirm-over", ConfirmWindow(asked, Mode.PAPER, lambda: order.expires_ms + 1)
+    yield "qr-starting", QrWindow()
+    code = QrWindow()
+    code.heard(QrShown("https://accounts.example/qr/4f1c", 1))
+    yield "qr", code
+    yield "settings", SettingsWindow(Preferences(), starts_with_computer=False)
+    limits = LimitsWindow()
+    limits.show_rules({"loss_per_day": "50", "orders_per_day": "40"})
+    yield "limits", limits
+    yield "live", LiveWindow()
+
+
+def every_window() -> Made:
+    yield from small_windows()
+    yield from main_windows()
+
+
+def shoot(app: QApplication, folder: Path, say: Callable[[str], None] = print) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for name in language.LANGUAGES:
+        language.switch(name)
+        for theme in THEMES:
+            colours = colours_for(theme)
+            dress(app, colours)
+            for title, window in every_window():
+                if isinstance(window, MainWindow):
+                    window.dress(colours, is_red_up=name == "zh_CN")
+                window.show()
+                app.processEvents()
+                window.grab().save(str(folder / f"{title}-{name}-{theme}.png"))
+                window.hide()
+                window.deleteLater()
+                count += 1
+    say(f"{count} pictures in {folder}")
+    return count
+
+
+def main() -> int:
+    app = QApplication(sys.argv[:1])
+    return 0 if shoot(app, Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
