@@ -21,7 +21,7 @@ NAME ?=
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: setup ## a hub, three traders on paper and one order, start to end, in seconds
@@ -34,6 +34,10 @@ test: setup system lint ## everything: what is missing is installed, then lint, 
 .PHONY: faults
 faults: setup system ## the stores' bad days, each on real servers, with a table of figures at the end
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults
+
+.PHONY: exchange
+exchange: setup ## a stand-in for the exchange, to try live orders on with nothing real
+	@$(BIN)/python -m tests.exchange
 
 .PHONY: lint
 lint: setup ## style, types and import contracts

@@ -21,6 +21,7 @@ GOALS = {
     "system",
     "test",
     "faults",
+    "exchange",
     "lint",
     "format",
     "run",
