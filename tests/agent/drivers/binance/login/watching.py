@@ -51,6 +51,8 @@ class Watched:
         self.profile = profile
         self.events: list[LoginEvent] = []
         self.processes: dict[int, str] = {}
+        self._before = set(children())
+        """Servers that these tests share with others, and nothing of the login."""
         self.login = Login(Job(**given), self._on_event)
         self.task: asyncio.Task[Outcome] = asyncio.create_task(self.login.run())
 
@@ -60,7 +62,8 @@ class Watched:
 
     def look(self) -> None:
         """Note the processes of this moment."""
-        self.processes |= {pid: line for pid, line in children().items() if "Xvfb" not in line}
+        found = {pid: line for pid, line in children().items() if pid not in self._before and "Xvfb" not in line}
+        self.processes |= found
 
     def told(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
