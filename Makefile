@@ -32,8 +32,8 @@ test: setup system lint ## everything: what is missing is installed, then lint, 
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not faults"
 
 .PHONY: faults
-faults: setup system ## the stores' bad days, each on real servers, with a table of figures at the end
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults
+faults: setup system ## the long tables: the stores' bad days with a table of figures, and agents killed at any step
+	KILL_RUNS=300 $(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults tests/agent/test_kills.py
 
 .PHONY: exchange
 exchange: setup ## a stand-in for the exchange, to try live orders on with nothing real
