@@ -21,7 +21,7 @@ NAME ?=
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: setup ## a hub, three traders on paper and one order, start to end, in seconds
@@ -38,6 +38,14 @@ faults: setup system ## the long tables: the stores' bad days with a table of fi
 .PHONY: exchange
 exchange: setup ## a stand-in for the exchange, to try live orders on with nothing real
 	@$(BIN)/python -m tests.exchange
+
+.PHONY: desk
+desk: setup ## the trader's window with all that it needs on this computer, an order every 20 s
+	@$(BIN)/python -m tests.desk
+
+.PHONY: screenshots
+screenshots: setup ## a picture of every window, state, language and theme, in .screenshots
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots .screenshots
 
 .PHONY: lint
 lint: setup ## style, types and import contracts
@@ -107,6 +115,6 @@ bench: setup ## fan-out beside its peers, on pinned cores: results, chart, hub/d
 
 .PHONY: clean
 clean: ## remove what make made: the environment, the demo, caches, compiled catalogues
-	rm -rf .venv .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .demo .desk .screenshots build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f $(CATALOGUES)
 	find protocol hub agent sql tests -name __pycache__ -prune -exec rm -rf {} +

@@ -22,6 +22,8 @@ GOALS = {
     "test",
     "faults",
     "exchange",
+    "desk",
+    "screenshots",
     "lint",
     "format",
     "run",
