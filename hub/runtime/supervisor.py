@@ -21,6 +21,8 @@ LONGEST_DELAY_S: Final = 5.0
 STEADY_S: Final = 1.0
 """A service that has run for so long is up."""
 GIVE_UP_S: Final = 180.0
+AGAIN_S: Final = 1.0
+"""When a duty that failed is tried again."""
 
 Run = Callable[[], Awaitable[None]]
 
@@ -68,15 +70,16 @@ class Supervisor:
         """Does a duty again and again."""
         self._begin(duty.name, self._repeat(duty))
 
-    async def once(self, duty: Duty) -> None:
-        """Does a duty now; its failure is noted, not raised."""
+    async def once(self, duty: Duty) -> bool:
+        """Does a duty now; its failure is noted, not raised. True if it succeeded."""
         self._note(duty.name)
         try:
             await duty.run()
         except Exception as error:  # noqa: BLE001 - told apart, logged and counted below
             self._failed(duty.name, error)
-        else:
-            self._succeeded(duty.name)
+            return False
+        self._succeeded(duty.name)
+        return True
 
     @property
     def down(self) -> list[Down]:
@@ -103,8 +106,9 @@ class Supervisor:
 
     async def _repeat(self, duty: Duty) -> None:
         while True:
-            await self.once(duty)
-            await asyncio.sleep(duty.every_s)
+            is_done = await self.once(duty)
+            # A seldom duty that failed is no reason to be unready until its next turn.
+            await asyncio.sleep(duty.every_s if is_done else min(duty.every_s, AGAIN_S))
 
     async def _serve(self, name: str, run: Run) -> None:
         delay_s = FIRST_DELAY_S

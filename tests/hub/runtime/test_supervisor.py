@@ -96,6 +96,21 @@ async def test_a_slow_duty_delays_no_other_and_a_failing_one_ends_nothing(
     await watched.stop()
 
 
+async def test_a_seldom_duty_that_failed_is_tried_again_soon(
+    watched: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "AGAIN_S", 0.01)
+    life = Life(Unavailable("the database", "no answer"))
+
+    async def run() -> None:
+        if life.ends:
+            raise life.ends.pop(0)
+
+    watched.repeat(Duty("seldom", 3_600, run))
+    await eventually(lambda: not life.ends and not watched.down, "it was done again")
+    await watched.stop()
+
+
 async def test_a_cause_is_logged_with_its_trace_once(watched: Supervisor, capsys: pytest.CaptureFixture[str]) -> None:
     async def fails() -> None:
         raise LookupError("of ours")
