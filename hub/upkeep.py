@@ -75,7 +75,7 @@ class Upkeep:
         self.first = (
             Duty("clock", TICK_S, clock.sample),
             Duty("family beat", PROBE_S, proves("database", family.beat)),
-            Duty("claims", TICK_S, proves("claims", claiming.restore)),
+            Duty("claims", TICK_S / 2, proves("claims", claiming.restore)),
             Duty("hub id", TICK_S, greeting.learn_hub_id),
             Duty("orders", TICK_S, proves("orders", loading.load)),
             Duty("account changes", TICK_S, proves("accounts", changes.poll)),

@@ -71,7 +71,9 @@ class LimitsMachine(RuleBasedStateMachine):
         payouts: dict[Increment, Decimal] = dict.fromkeys(INCREMENTS, RATIO)
         spent, paper = Spent(self.journal), Mode.PAPER
         now_ms, events = (lambda: self.hub_ms), Events()
-        self.terms = ControlledTerms(self.controls, spent, paper, "", payouts, now_ms, lambda _order: None, events)
+        self.terms = ControlledTerms(
+            self.controls, spent, lambda: paper, "", payouts, now_ms, lambda _order: None, events
+        )
         self.open = True
 
     def _close(self) -> None:
