@@ -99,6 +99,7 @@ class Connection:
         try:
             return await self._read()
         finally:
+            self._hub_clock.ask_by(None)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -154,6 +155,9 @@ class Connection:
                 self._open(message)
             case TimeReply():
                 self._told_the_time(message)
+            case OrderMessage():
+                self._hub_clock.not_before(message.sent_ms)
+                self._listener.heard(message)
             case _:
                 self._listener.heard(message)
 
@@ -162,6 +166,7 @@ class Connection:
         self._patience_s = 2.0 * every_s
         now = welcome.hub_time_ms
         self._hub_clock.restart(Sample(self._asked.monotonic_ms, now, now, self._hub_clock.read()))
+        self._hub_clock.ask_by(self._ask)
         self._listener.welcomed(welcome)
         self._tell_clock()
         self._ask()

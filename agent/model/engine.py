@@ -204,7 +204,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def may_submit(now_ms: int, uncertainty_ms: int, expires_ms: int) -> bool:
     """Whether the window is open for certain: also if the hub's clock is ahead of us by all we do not know."""
-    return now_ms + uncertainty_ms <= expires_ms
+    return now_ms + uncertainty_ms < expires_ms
 
 
 def is_same(known: Order, order: Order) -> bool:

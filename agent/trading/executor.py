@@ -254,8 +254,8 @@ class Executor:
         self._conclude(entry.order, found or Ambiguous(Reason("driver.interrupted")))
 
     def hello(self) -> Hello:
-        """`have` are the orders that the hub need not send again."""
-        have = [entry.order.id for entry in self._journal.in_window(self._now().ms)]
+        """`have` is all that is not reported, whatever any clock says: a cancel is told of each of them."""
+        have = self._journal.unreported()
         return Hello(self._device_id, __version__, self._drivers.current.name, have, self._journal.halting.epoch)
 
     def welcomed(self, welcome: Welcome) -> None:

@@ -51,7 +51,7 @@ class Gate:
         self._cancelled[order_id] = reason
 
     async def ask(self, order: Order) -> Approved | Refused:
-        """Everything that may refuse; asked again after the trader, since much may have happened meanwhile.
+        """Everything that may refuse; asked again after the trader and after the hub's clock, since much may happen.
 
         Between the last check and the return nothing else runs.
         """
@@ -61,6 +61,8 @@ class Gate:
         refused = await self._answer(order, approved)
         if refused is not None:
             return refused
+        if not await self._hub_clock.freshen(order.expires_ms):
+            return LATE
         after = self._check(order)
         if isinstance(after, Approved) and after != approved:
             return Refused(Reason("terms.changed"))

@@ -159,6 +159,11 @@ class Journal:
         """Orders whose window is open; the newest, if there are more than `limit`."""
         return list(self._entries("WHERE expires_ms > ? ORDER BY order_id DESC LIMIT ?", now_ms, limit))
 
+    def unreported(self, limit: int = 2_500) -> list[int]:
+        """The ids of all that is not reported, whatever any clock says; the newest, if there are more than `limit`."""
+        found = self._entries("WHERE state <> 'reported' ORDER BY order_id DESC LIMIT ?", limit)
+        return [entry.order.id for entry in found]
+
     def device_id(self, new: str) -> str:
         """What the hub knows this journal's device by: `new` for a new journal, the same ever after."""
         kept = self._meta("device")

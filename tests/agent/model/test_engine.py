@@ -83,7 +83,8 @@ def test_a_long_reason_still_fits_into_a_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "uncertainty", "is_open"), [(90, 10, True), (91, 10, False), (0, 101, False), (100, 0, True)]
+    ("now", "uncertainty", "is_open"),
+    [(89, 10, True), (90, 10, False), (0, 101, False), (99, 0, True), (100, 0, False)],
 )
 def test_the_window_must_be_open_for_certain(now: int, uncertainty: int, is_open: bool) -> None:
     assert engine.may_submit(now, uncertainty, 100) is is_open
