@@ -7,6 +7,7 @@ family does not use.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -83,7 +84,9 @@ class Claiming:
         await self._ledger.flush()
         await self._family.agree(server)  # says as well that nothing of ours waits
         if lost_ms is not None:
-            await self._family.wait_until_written(lost_ms + round(SETTLE_S * 1_000))
+            # Whoever marks the server first has waited for all of us: nobody waits for two.
+            is_marked = partial(self._claims.is_marked, server)
+            await self._family.wait_until_written(lost_ms + round(SETTLE_S * 1_000), is_marked)
 
     async def _seconds_to_keep(self) -> dict[int, int]:
         """Of each order that can still be claimed, for how long its claims matter."""

@@ -66,11 +66,13 @@ class Family:
         """Now by the database's clock; None where no other process can be. Raises Unavailable."""
         return await self._store.installation.now_ms()
 
-    async def wait_until_written(self, since_ms: int) -> None:
-        """Until every other live process has said, after that moment, that nothing waits in its ledger. Raises
-        Unavailable when one does not in time."""
+    async def wait_until_written(self, since_ms: int, is_over: Callable[[], Awaitable[bool]]) -> None:
+        """Until every other live process has said, after that moment, that nothing waits in its ledger; or until one of
+        them has seen to that. Raises Unavailable when it takes too long."""
         until = time.monotonic() + WRITTEN_WITHIN_S
         while waiting := await self._store.installation.unwritten_elsewhere(self._process, since_ms):
+            if await is_over():
+                return
             if time.monotonic() > until:
                 raise Unavailable("the record", f"hub process {', '.join(sorted(waiting))} has rows that wait")
             await asyncio.sleep(LOOK_AGAIN_S)
