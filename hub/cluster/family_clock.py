@@ -33,18 +33,13 @@ class FamilyClock:
         self._machine = machine
         self._passed = machine if is_embedded(redis) else passed or steady()
         self._offset = Offset()
+        self._offset_ms = 0
         self._database_off_ms = 0.0
         self._is_off = False
 
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""
-        return self._passed() + round(self.offset_ms)
-
-    @property
-    def offset_ms(self) -> float:
-        """How far the family's clock is ahead of what this process counts; 0 before the first exchange."""
-        bounds = self._offset.bounds(self._passed())
-        return 0.0 if bounds is None else (bounds[0] + bounds[1]) / 2
+        return self._passed() + self._offset_ms
 
     @property
     def uncertainty_ms(self) -> float | None:
@@ -60,7 +55,9 @@ class FamilyClock:
         with guarded():
             seconds, microseconds = await self._redis.time()
         theirs_ms = int(seconds) * 1_000 + int(microseconds) // 1_000
-        self._offset.sample(asked_ms, theirs_ms, self._passed())
+        # Reckoned here, once an exchange: `now` is read for every message.
+        low, high = self._offset.sample(asked_ms, theirs_ms, self._passed())
+        self._offset_ms = round((low + high) / 2)
         self._mind_alarm(self.now() - self._machine())
 
     def _mind_alarm(self, ahead_ms: int) -> None:

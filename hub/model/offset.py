@@ -28,17 +28,19 @@ class Offset:
     def __init__(self) -> None:
         self._samples: deque[Sample] = deque(maxlen=KEPT)
 
-    def sample(self, asked_ms: int, theirs_ms: int, answered_ms: int) -> None:
-        """An exchange; `theirs_ms` was cut to whole milliseconds."""
+    def sample(self, asked_ms: int, theirs_ms: int, answered_ms: int) -> tuple[float, float]:
+        """An exchange; `theirs_ms` was cut to whole milliseconds. Returns the bounds that hold with it."""
         new = Sample(theirs_ms - answered_ms, theirs_ms + 1 - asked_ms, answered_ms)
         agreeing = [old for old in self._samples if _overlap(_aged(old, answered_ms), new)]
         self._samples.clear()
         self._samples.extend([*agreeing, new])
+        return self._bounds(answered_ms)
 
     def bounds(self, now_ms: int) -> tuple[float, float] | None:
         """The offset lies between these; None before the first exchange."""
-        if not self._samples:
-            return None
+        return self._bounds(now_ms) if self._samples else None
+
+    def _bounds(self, now_ms: int) -> tuple[float, float]:
         aged = [_aged(sample, now_ms) for sample in self._samples]
         low, high = max(sample.low for sample in aged), min(sample.high for sample in aged)
         if low > high:  # each agrees with the newest, but not all with each other
