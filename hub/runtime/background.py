@@ -1,7 +1,7 @@
 """Tasks that nobody awaits and that end by themselves: kept alive, their failures logged, ended together."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -10,6 +10,16 @@ from hub.errors import Unavailable
 from hub.runtime import metrics
 
 log = structlog.get_logger(__name__)
+
+
+async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancelled again until they have ended: `asyncio.wait_for` of Python 3.11, under which redis-py sends, swallows a
+    cancellation that comes as the send completes (cpython issue 86296)."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.2)
 
 
 class Background:
@@ -25,13 +35,8 @@ class Background:
         task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Ends all. Cancelled again until they have: `asyncio.wait_for` of Python 3.11, under which redis-py sends,
-        swallows a cancellation that comes as the send completes (cpython issue 86296)."""
-        tasks = set(self._tasks)
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=0.2)
+        """Ends all."""
+        await end_all(self._tasks)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

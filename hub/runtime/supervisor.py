@@ -15,6 +15,7 @@ import structlog
 from hub.clock import now_ms
 from hub.errors import Unavailable
 from hub.runtime import metrics
+from hub.runtime.background import end_all
 
 FIRST_DELAY_S: Final = 0.1
 LONGEST_DELAY_S: Final = 5.0
@@ -87,13 +88,8 @@ class Supervisor:
         return sorted([health.down for health in self._health.values() if health.down], key=lambda down: down.since_ms)
 
     async def stop(self) -> None:
-        """Ends all. Cancelled again until they have: `asyncio.wait_for` of Python 3.11, under which redis-py sends,
-        swallows a cancellation that comes as the send completes (cpython issue 86296)."""
-        tasks = set(self._tasks)
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=0.2)
+        """Ends all."""
+        await end_all(self._tasks)
 
     def _begin(self, name: str, life: Any) -> None:
         self._note(name)
