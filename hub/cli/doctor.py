@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 
 from hub.clock import now_ms
@@ -19,6 +19,7 @@ from hub.config import SECRET_BYTES, Settings
 from hub.errors import Unavailable
 from hub.language import _
 from hub.store.database import Connection, Database
+from hub.store.installation import CLOCK
 from hub.store.migrations import head, revision
 
 CLOCK_TOLERANCE_MS: Final = 1_000
@@ -85,9 +86,7 @@ async def _database_clock_check(connection: Connection) -> Check:
     if connection.dialect.name == "sqlite":
         return Check(name, True, _("is this machine's own"))
     before = now_ms()
-    # In the database's own arithmetic, so that no driver's idea of time zones comes between.
-    query = text("SELECT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS SIGNED)")
-    theirs = await connection.scalar(query)
+    theirs = await connection.scalar(CLOCK)
     return clock_check(name, int(theirs or 0), before, now_ms())
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import CursorResult, Executable, event, text
+from sqlalchemy import CursorResult, Executable, event
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DisconnectionError, IllegalStateChangeError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -110,10 +110,6 @@ class Database:
             under_way.decides = True
             with boundary(decides=True):
                 await transaction.commit()
-
-    async def ping(self) -> None:
-        async with self.reading() as connection:
-            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         for engine in (self._reader, self._writer, self._transactions):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Executable, delete, func, literal_column, select
+from sqlalchemy import BigInteger, Executable, delete, func, literal_column, select
 from sqlalchemy.dialects import mysql, sqlite
 
 from .database import Database
@@ -13,6 +13,10 @@ ALIVE_S: Final = 6
 """A process that was not seen for longer, by the database's clock, does not count as alive: three of its beats."""
 FORGOTTEN_S: Final = 600
 PROBE_TIMEOUT_S: Final = 2.0
+CLOCK: Final = select(
+    literal_column("CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS SIGNED)", BigInteger)
+)
+"""MySQL's clock in milliseconds, in its own arithmetic, so that no driver's idea of time zones comes between."""
 
 
 class Peer(NamedTuple):
@@ -65,10 +69,8 @@ class Installation:
         """The database's clock; None of SQLite, which has this machine's. Raises Unavailable."""
         if self._database.is_sqlite:
             return None
-        # In the database's own arithmetic, so that no driver's idea of time zones comes between.
-        since = "CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS SIGNED)"
         async with self._database.reading(PROBE_TIMEOUT_S) as connection:
-            return int(await connection.scalar(select(literal_column(since))))
+            return int(await connection.scalar(CLOCK))
 
     async def leave(self, name: str) -> None:
         """Forgets this process, and those that died long ago. Raises Unavailable."""
