@@ -13,7 +13,6 @@ from sqlalchemy import and_, case, func, insert, literal_column, null, select, u
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from hub.errors import Rejected
 from hub.model.delivery import CONFIRMED, FACTS, OVERDUE, UNHEARD, Delivery, State, holder_of
 from hub.model.records import Absent, AssignmentRow, KnownOutcome
 from hub.store.tables import order_assignments as rows
@@ -57,12 +56,7 @@ class Assignments:
 
     async def insert(self, delivery: Delivery) -> bool:
         """The row, if this user has none of this order yet: of many who try one gets True. Committed then."""
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(rows).values(_values(delivery)))
-        except Rejected:
-            return False
-        return True
+        return await self._database.insert(insert(rows).values(_values(delivery)))
 
     async def owners(self, order_ids: Iterable[int]) -> list[tuple[int, int, str]]:
         """(order id, user id, holder) of every row of these orders, the holder as a claim has it."""

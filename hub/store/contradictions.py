@@ -3,7 +3,6 @@
 import msgspec
 from sqlalchemy import insert, select
 
-from hub.errors import Rejected
 from hub.model.delivery import Reported
 from hub.model.records import Contradiction
 
@@ -29,12 +28,7 @@ class Contradictions:
             "execution_result": msgspec.json.encode({"message": event.message, "data": event.data}).decode(),
             "reported_at": now_ms,
         }
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(rows).values(values))
-        except Rejected:
-            return False
-        return True
+        return await self._database.insert(insert(rows).values(values))
 
     async def of_order(self, order_id: int) -> list[Contradiction]:
         """Those of one order, as they came. Raises Unavailable."""

@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import CursorResult, Executable, event
+from sqlalchemy import CursorResult, Executable, Insert, event
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DisconnectionError, IllegalStateChangeError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from hub.errors import Unavailable
+from hub.errors import Rejected, Unavailable
 from hub.runtime import metrics
 
 from .boundary import boundary
@@ -110,6 +110,16 @@ class Database:
             under_way.decides = True
             with boundary(decides=True):
                 await transaction.commit()
+
+    async def insert(self, statement: Insert) -> bool:
+        """One row, committed. False where the database refuses it: there is such a row, or what it refers to is gone.
+        Raises Unavailable."""
+        try:
+            async with self.writing() as connection:
+                await connection.execute(statement)
+        except Rejected:
+            return False
+        return True
 
     async def close(self) -> None:
         for engine in (self._reader, self._writer, self._transactions):

@@ -2,8 +2,6 @@
 
 from sqlalchemy import insert, select, update
 
-from hub.errors import Rejected
-
 from .database import Database
 from .tables import journals as rows
 
@@ -37,12 +35,7 @@ class Journals:
 
     async def _is_noted_first(self, journal: str, user_id: int, start: str, now_ms: int) -> bool:
         values = {"journal": journal, "user_id": user_id, "start": start, "is_copy": 0, "seen_at": now_ms}
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(rows).values(values))
-        except Rejected:
-            return False
-        return True
+        return await self._database.insert(insert(rows).values(values))
 
     async def _is_moved(self, journal: str, seen: str, start: str, is_copy: bool, now_ms: int) -> bool:
         """Only if no other connection moved it meanwhile: of two copies that come at once, one follows the other."""
