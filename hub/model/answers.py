@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hub.model.funnel import Funnel
-from hub.model.records import Role
+from hub.model.records import Contradiction, Role
 from protocol.messages import Direction, Increment, Outcome
 
 
@@ -100,24 +100,13 @@ class AssignmentAnswer(msgspec.Struct, frozen=True):
     settled_ms: int | None = None
 
 
-class ContradictionAnswer(msgspec.Struct, frozen=True):
-    """A result of a device that does not have the order: it may have been submitted twice."""
-
-    user_id: int
-    username: str
-    device_id: str
-    outcome: Outcome
-    executed_ms: int
-    reported_ms: int
-
-
 class OrderDetail(OrderAnswer, frozen=True, kw_only=True):
     """One order with its funnel. `is_settled`: nothing more is to come."""
 
     is_settled: bool
     funnel: Funnel
     assignments: list[AssignmentAnswer] = msgspec.field(default_factory=list)
-    contradictions: list[ContradictionAnswer] = msgspec.field(default_factory=list)
+    contradictions: list[Contradiction] = msgspec.field(default_factory=list)
 
 
 class OrderPage(msgspec.Struct, frozen=True):

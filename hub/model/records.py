@@ -96,7 +96,7 @@ class KnownOutcome(msgspec.Struct, frozen=True):
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """A result of a device that does not own the order. Times in epoch milliseconds."""
+    """A result of a device that does not have the order: it may have been submitted twice. Times in epoch ms."""
 
     user_id: int
     username: str

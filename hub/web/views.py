@@ -6,7 +6,6 @@ from hub.model.answers import (
     AccountAnswer,
     AgentAnswer,
     AssignmentAnswer,
-    ContradictionAnswer,
     OrderAnswer,
     OrderDetail,
     PulledOrder,
@@ -61,7 +60,7 @@ def order_in_detail(
             AssignmentAnswer(**msgspec.structs.asdict(assigned), assigned_at=times.text(assigned.assigned_ms))
             for assigned in assignments
         ],
-        contradictions=[ContradictionAnswer(**msgspec.structs.asdict(found)) for found in contradictions],
+        contradictions=contradictions,
     )
 
 
