@@ -51,8 +51,7 @@ class Claiming:
         """Claims one order for a chunk: ids and devices joined by commas. Returns a flag a user, as `Claims.claim`.
         Raises Unavailable."""
         while True:
-            if self._family.split is not None:
-                raise self._family.split
+            await self._family.check()
             await self._check_clock()
             try:
                 return await self._claims.claim(order.id, order.valid_duration, users, devices)
