@@ -71,7 +71,7 @@ class Guard:
                 await self._auth.authenticate(text)
                 raise Refusal("forbidden", "for traders only")
             examined = await self._auth.examine(text)
-            if examined.account is not None and examined.account.role != "trader":
+            if examined.account is not None and not may(examined.account.role, "orders:take"):
                 raise Refusal("forbidden", "for traders only")
             return await handler(request, examined)
 
