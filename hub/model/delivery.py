@@ -227,6 +227,12 @@ def is_in_window(order: Order, now_ms: int) -> bool:
     return now_ms < order.expires_ms
 
 
+def plausible(at_ms: int, earliest_ms: int, now_ms: int) -> int:
+    """A reported time, within what can be: a wrong clock of an agent must not reach the record. Never before the
+    earliest, also where another process's clock, which gave that, is ahead."""
+    return max(min(at_ms, now_ms), earliest_ms)
+
+
 def takes_reports(expires_ms: int, now_ms: int) -> bool:
     """Whether results of an order are still taken: until its window + 1 h."""
     return now_ms < expires_ms + REPORTING_MS

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hub.clock import Clock
 from hub.cluster.claims import NEW, OURS
 from hub.errors import Refusal
-from hub.model.delivery import Delivery, Reported, State, takes_reports
+from hub.model.delivery import Delivery, Reported, State, plausible, takes_reports
 from hub.model.standing import refusal
 from hub.model.tokens import Token
 from hub.orders.claiming import Claiming
@@ -90,7 +90,7 @@ class Polling:
         if owner is None and not is_meant_for(row, token.user_id):
             raise Refusal("not_found", f"order_id: this user was not given order {order_id}")
         own = token.device_id or polling_device(token)
-        at = at_ms if executed_ms is None else min(max(executed_ms, row.order.created_ms), at_ms)
+        at = at_ms if executed_ms is None else plausible(executed_ms, row.order.created_ms, at_ms)
         # Neither row nor claim, of an order that was meant for this user: the report is the only fact there is.
         event = Reported(owner or own, outcome, at, message, data)
         is_others = owner is not None and token.device_id and owner not in (own, polling_device(token))

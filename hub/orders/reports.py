@@ -13,7 +13,7 @@ import structlog
 from hub.clock import Clock
 from hub.cluster.claims import Claims
 from hub.errors import Unavailable
-from hub.model.delivery import LONGEST_LIFE_MS, PLACED, Reported
+from hub.model.delivery import LONGEST_LIFE_MS, PLACED, Reported, plausible
 from hub.model.records import OrderRow
 from hub.orders.ledger import Ledger, Verdict
 from hub.orders.live import LiveOrders
@@ -57,16 +57,16 @@ class Reports:
                 session.latency_ms = at_ms - sent_ms
                 metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
             live.acked.add(session.user_id)
-            self._ledger.acked(ack.order_id, session.user_id, session.device_id, _plausible(ack.received_ms, at_ms))
+            acked_ms = plausible(ack.received_ms, at_ms - LONGEST_LIFE_MS, at_ms)
+            self._ledger.acked(ack.order_id, session.user_id, session.device_id, acked_ms)
         else:
             session.say(_ERRORS["not_owner"])
 
     def take_result(self, session: Session, result: Result, at_ms: int) -> None:
         """What became of an order. Answered when it is committed."""
         live = self._live.get(result.order_id)
-        executed_ms = _plausible(result.executed_ms, at_ms)
-        if live is not None:
-            executed_ms = max(executed_ms, live.order.created_ms)
+        earliest_ms = at_ms - LONGEST_LIFE_MS if live is None else live.order.created_ms
+        executed_ms = plausible(result.executed_ms, earliest_ms, at_ms)
         event = Reported(session.device_id, result.outcome, executed_ms, result.message, result.data)
         if live is not None and live.is_with(session):
             self._report(session, result.order_id, event)
@@ -80,7 +80,7 @@ class Reports:
             session.user_id,
             session.device_id,
             f"{settled.result} {settled.source}",
-            _plausible(settled.at_ms, at_ms),
+            plausible(settled.at_ms, at_ms - LONGEST_LIFE_MS, at_ms),
         )
 
     async def owner(self, order_id: int, user_id: int) -> str | None:
@@ -142,11 +142,6 @@ class Reports:
 def is_meant_for(row: OrderRow, user_id: int) -> bool:
     """Whether the user is among the order's targets."""
     return row.targets is None or user_id in row.targets
-
-
-def _plausible(at_ms: int, now: int) -> int:
-    """An agent's time, within what an order's life allows: a wrong clock must not reach the record."""
-    return min(max(at_ms, now - LONGEST_LIFE_MS), now)
 
 
 def _about(order_id: int, error: Error) -> Error:
