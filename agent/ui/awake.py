@@ -25,11 +25,6 @@ class Awake:
     def __init__(self) -> None:
         self._held: Any = None
 
-    @property
-    def is_held(self) -> bool:
-        """Whether the computer stays awake."""
-        return self._held is not None
-
     def hold(self, why: str) -> bool:
         """Keep the computer awake from now on; False where this system cannot be asked."""
         if self._held is None:

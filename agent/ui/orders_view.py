@@ -28,7 +28,6 @@ from agent.ui.state import Row
 from agent.ui.widgets import Retold, label
 
 OUTCOMES = ("", "success", "failed", "rejected", "expired", "unknown")
-WIDE = 220
 
 
 class OrdersView(QWidget):

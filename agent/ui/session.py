@@ -84,10 +84,6 @@ class DeskSession:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=STOPS_WITHIN_S)
 
-    def has_open(self) -> bool:
-        """Whether there is something to watch over."""
-        return bool(self.agent.journal.unsettled() or self.agent.journal.unknown())
-
     def use(self, mode: Mode) -> None:
         """Place what comes from now on in this mode."""
         self.agent.use(mode)
