@@ -16,6 +16,7 @@ from agent.link.api import Credentials
 from agent.model.engine import Entry, State
 from agent.model.events import Event, SessionEnded
 from agent.vault import Vault
+from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
 
 from .hub_on_loopback import HubOnLoopback
@@ -68,6 +69,14 @@ async def hub() -> AsyncIterator[HubOnLoopback]:
         yield hub
     finally:
         await hub.stop()
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    """The stand-in, with prices that come often."""
+    async with Exchange() as exchange:
+        exchange.prices.every_s = 0.05
+        yield exchange
 
 
 @pytest.fixture

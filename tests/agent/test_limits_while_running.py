@@ -1,6 +1,6 @@
 """Limits, pause and consent are changed by commands while the agent runs, and hold for the next order."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,13 +20,6 @@ from .conftest import Trade, Trader
 from .hub_on_loopback import HubOnLoopback
 
 Agent = Callable[..., str]
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[Exchange]:
-    async with Exchange() as exchange:
-        exchange.prices.every_s = 0.05
-        yield exchange
 
 
 @pytest.fixture

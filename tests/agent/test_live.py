@@ -1,7 +1,6 @@
 """Live orders from a hub to the exchange's stand-in, by an agent that is built as a trader's is."""
 
 import logging
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,6 @@ from tests.services.waiting import eventually
 from .conftest import Trade
 from .consenting import accept_live
 from .hub_on_loopback import HubOnLoopback
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[Exchange]:
-    async with Exchange() as exchange:
-        exchange.prices.every_s = 0.05
-        yield exchange
 
 
 @pytest.fixture

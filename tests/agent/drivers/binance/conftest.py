@@ -26,13 +26,6 @@ QUICK = {"connect_s": 1.0, "answer_s": 1.0}
 
 
 @pytest.fixture
-async def exchange() -> AsyncIterator[Exchange]:
-    async with Exchange() as exchange:
-        exchange.prices.every_s = 0.05
-        yield exchange
-
-
-@pytest.fixture
 async def proxy() -> AsyncIterator[LoopbackProxy]:
     async with LoopbackProxy() as proxy:
         yield proxy
