@@ -194,12 +194,8 @@ class Controls:
         """One transaction; what this process has read before is forgotten."""
         with _broken_if():
             self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._db:
                 yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
             self._held = None
 
 

@@ -222,12 +222,8 @@ class Journal:
         """One transaction: on disk when it ends, or not there at all."""
         with _broken_if("the journal"):
             self._db.execute("BEGIN IMMEDIATE" if self._lock else "BEGIN")
-            try:
+            with self._db:
                 yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
 
     def _prepare(self, mode: str) -> None:
         if schema.version(self._db) > schema.SCHEMA:
