@@ -54,19 +54,15 @@ def document(endpoints: list[Endpoint]) -> dict[str, Any]:
 
 def statuses(row: Endpoint) -> list[int]:
     """The errors that an endpoint can answer with."""
-    found = {503} if row.path != "/healthz" else set()
+    found = set(row.refuses) | ({503} if row.path != "/healthz" else set())
     if row.guarded.need is not None:
         found |= {401, 403}
     if row.takes is not None:
         found |= {400, 413, 422}
     if row.query:
         found |= {422}
-    if "{id}" in row.path or row.path.endswith(("mark-assigned", "record-result")):
+    if "{id}" in row.path:
         found |= {404}
-    if row.path.endswith(("create", "cancel", "mark-assigned", "record-result")):
-        found |= {409}
-    if row.path == "/api/auth/login":
-        found |= {401, 403, 429}
     return sorted(found)
 
 
@@ -83,7 +79,7 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     if "{id}" in row.path:
         id_schema = {"type": "integer", "minimum": 1}
         parameters.append({"name": "id", "in": "path", "required": True, "schema": id_schema})
-    if row.path == "/api/orders/create":
+    if row.takes_key:
         key_schema = {"type": "string", "minLength": 1, "maxLength": 128}
         parameters.append({"name": "Idempotency-Key", "in": "header", "schema": key_schema})
     if parameters:

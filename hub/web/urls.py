@@ -16,7 +16,9 @@ PAGED = ("page", "page_size")
 
 
 class Endpoint(NamedTuple):
-    """One row. `takes`: the body's struct; `answers`: that of `data` (None: null); `query`: names of its parameters."""
+    """One row. `takes`: the body's struct; `answers`: that of `data` (None: null); `query`: names of its parameters;
+    `refuses`: the statuses of its own that it refuses with, beside those that its guard, body and path imply;
+    `takes_key`: the header Idempotency-Key is minded."""
 
     method: str
     path: str
@@ -25,6 +27,8 @@ class Endpoint(NamedTuple):
     answers: type[Any] | None = None
     query: tuple[str, ...] = ()
     is_body_optional: bool = False
+    refuses: tuple[int, ...] = ()
+    takes_key: bool = False
 
     @property
     def summary(self) -> str:
@@ -43,7 +47,14 @@ def table(
     """Every endpoint but the socket and the documents about the hub itself."""
     needs, trader = guard.needs, guard.trader
     return [
-        Endpoint("POST", "/api/auth/login", guard.public(auth.login), bodies.Credentials, answers.NewLogin),
+        Endpoint(
+            "POST",
+            "/api/auth/login",
+            guard.public(auth.login),
+            bodies.Credentials,
+            answers.NewLogin,
+            refuses=(401, 403, 429),
+        ),
         Endpoint("GET", "/api/auth/verify", guard.login(auth.verify), None, answers.Verified),
         Endpoint("POST", "/api/auth/logout", guard.login(auth.logout)),
         Endpoint("POST", "/api/auth/heartbeat", trader("orders:take", auth.heartbeat)),
@@ -54,10 +65,24 @@ def table(
             needs("orders:publish", orders.create),
             bodies.NewOrder,
             answers.NewOrderId,
+            refuses=(409,),
+            takes_key=True,
         ),
         Endpoint("GET", "/api/orders/pull", trader("orders:take", polls.pull), None, answers.Pulled),
-        Endpoint("POST", "/api/orders/mark-assigned", trader("orders:take", polls.mark_assigned), bodies.OrderId),
-        Endpoint("POST", "/api/orders/record-result", guard.any_login(polls.record_result), bodies.OrderResult),
+        Endpoint(
+            "POST",
+            "/api/orders/mark-assigned",
+            trader("orders:take", polls.mark_assigned),
+            bodies.OrderId,
+            refuses=(404, 409),
+        ),
+        Endpoint(
+            "POST",
+            "/api/orders/record-result",
+            guard.any_login(polls.record_result),
+            bodies.OrderResult,
+            refuses=(404, 409),
+        ),
         Endpoint("GET", "/api/orders/{id}", needs("orders:read", orders.show), None, answers.OrderDetail),
         Endpoint(
             "POST",
@@ -65,6 +90,7 @@ def table(
             needs("orders:cancel", orders.cancel),
             bodies.CancelOrder,
             is_body_optional=True,
+            refuses=(409,),
         ),
         Endpoint(
             "POST",
@@ -72,6 +98,7 @@ def table(
             needs("users:write", admin.create_user),
             bodies.NewUser,
             answers.NewUserId,
+            refuses=(409,),
         ),
         Endpoint("PUT", "/api/admin/users/{id}/expire", needs("users:write", admin.set_expiry), bodies.NewExpiry),
         Endpoint("PUT", "/api/admin/users/{id}/status", needs("users:write", admin.set_status), bodies.NewStatus),
