@@ -17,12 +17,9 @@ from agent.drivers.binance.facts import FactsBroken, facts_of
 from agent.language import _
 from agent.model import consent
 from agent.model.account import is_loopback
-from agent.model.consent import TEXT, VERSION, WORDS
+from agent.model.consent import NEEDED, TEXT, VERSION, WORDS
 from agent.trading.controls import Controls, Resolution
 from agent.trading.journal import FILE_NAME, Journal
-
-NEEDED = ("loss_per_day", "orders_per_day")
-"""The limits without which nobody trades live."""
 
 app = typer.Typer(
     help=_("Live trading: switch it on after reading what you must know, switch it off, see how it stands."),

@@ -14,6 +14,9 @@ VERSION: Final = 1
 
 WORDS: Final = "TRADE LIVE"
 
+NEEDED: Final = ("loss_per_day", "orders_per_day")
+"""The limits without which nobody trades live."""
+
 TEXT: Final = (
     N_("The exchange has no official interface for these orders: this one can break at any time, without notice."),
     N_("Binance has banned accounts for unauthorised third-party tools, and its terms may forbid automation:"),

@@ -170,9 +170,14 @@ class Desk:
         """PAPER at once; LIVE after its risks."""
         self._show(self.view)
         if mode is Mode.PAPER:
-            self.use(mode)
-        else:
-            _show(self.live_window)
+            return self.use(mode)
+        missing = [] if self.session is None else self.session.missing_limits()
+        if not missing:
+            return _show(self.live_window)
+        self.open_limits()
+        return self.limits.say(
+            lambda: _("Before LIVE, set these limits: {names}").format(names=" · ".join(map(words.rule, missing)))
+        )
 
     def use(self, mode: Mode) -> None:
         """Place what comes from now on in this mode."""

@@ -1,6 +1,7 @@
 """The desk from outside: real windows, a real hub process, the paper exchange."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 
+from agent.model.engine import Mode
 from agent.ui.orders_model import PROFIT, STATE
 from agent.ui.state import Placing, Stage
 from tests.services.hub_process import HubProcess
@@ -241,15 +243,112 @@ def test_closing_the_window_without_a_tray_ends_the_program(
     run(story())
 
 
-def test_what_was_published_while_nobody_looked_is_in_the_table(
+def test_an_order_left_in_submitting_is_unknown_and_the_person_says_what_became_of_it(
     run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
 ) -> None:
     async def story() -> None:
-        for _start in range(2):
-            async with DeskPerson(qapp, tmp_path, hub.url) as person:
-                await person.logged_in(name)
-                if not person.desk.view.rows:
-                    await person.order_is(await published(hub, to=[name], valid_s=5), "success")
-                assert person.desk.main.orders.model.rowCount() >= 1 or person.desk.view.rows
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            order_id = await published(hub, to=[name], valid_s=5)
+            await person.order_is(order_id, "success")
+        _interrupt(tmp_path, order_id)
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            main = person.desk.main
+            await person.order_is(order_id, "unknown")
+            await person.sees(lambda: "Outcome unknown: 1" in main.notice.text(), "the notice")
+            main.orders.select(order_id)
+            assert "Look at the exchange" in main.orders.details.todo.text()
+            press(main.orders.details.does_not)
+            row = await person.order_is(order_id, "failed")
+            assert row.resolved_by == "person"
+            await person.sees(lambda: not main.notice.isVisible(), "no notice any more")
+
+    run(story())
+
+
+def _interrupt(data_dir: Path, order_id: int) -> None:
+    """As a process leaves it that was killed while it submitted, with a driver that is gone since."""
+    (journal,) = data_dir.glob("accounts/*/*/journal.db")
+    db = sqlite3.connect(journal)
+    left = "state = 'submitting', outcome = NULL, result = NULL, source = NULL, settled_ms = NULL, driver = 'gone'"
+    db.execute(f"UPDATE entries SET {left} WHERE order_id = ?", (order_id,))
+    db.commit()
+    db.close()
+
+
+def test_a_hub_that_is_killed_and_comes_back_is_told_and_trusted_again(
+    run: Run, qapp: QApplication, tmp_path: Path
+) -> None:
+    hub = HubProcess(tmp_path / "hub")
+    hub.start()
+    add_user(hub, "carol")
+
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path / "data", hub.url) as person:
+            await person.logged_in("carol")
+            await asyncio.to_thread(hub.kill)
+            sentence = person.desk.main.sentence
+            await person.sees(lambda: "not connected to the hub" in sentence.text(), "the loss")
+            assert "Next try in" in person.desk.main.panel.link.text()
+            await asyncio.to_thread(hub.start)
+            await person.sees(lambda: "is placed on PAPER" in sentence.text(), "the connection", 40)
+            await person.order_is(await published(hub, to=["carol"]), "success")
+
+    try:
+        run(story())
+    finally:
+        hub.kill()
+
+
+def test_a_limit_that_is_reached_is_seen(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            main, limits = person.desk.main, person.desk.limits
+            press(main.panel.limits)
+            limits.fields["orders_per_day"].setText("one")
+            limits.fields["orders_per_day"].editingFinished.emit()
+            assert "whole number" in limits.problem.text()
+            limits.fields["orders_per_day"].setText("1")
+            limits.fields["orders_per_day"].editingFinished.emit()
+            assert limits.problem.text() == ""
+            await person.order_is(await published(hub, to=[name]), "success")
+            await person.sees(lambda: "would be refused" in main.sentence.text(), "the sentence")
+            row = await person.order_is(await published(hub, to=[name]), "rejected")
+            assert row.reason is not None
+            assert row.reason.code == "limit.orders_per_day"
+
+    run(story())
+
+
+def test_live_is_switched_on_after_its_risks_and_off_at_once(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+) -> None:
+    async def story() -> None:
+        exchange = {"binance_url": "http://127.0.0.1:9", "binance_accounts_url": "http://127.0.0.1:9"}
+        async with DeskPerson(qapp, tmp_path, hub.url, price_url="ws://127.0.0.1:9", **exchange) as person:
+            await person.logged_in(name)
+            desk = person.desk
+            desk.main.panel.modes[Mode.LIVE].toggle()
+            assert "Before LIVE, set these limits" in desk.limits.problem.text()
+            assert not desk.live_window.isVisible()
+            for key in ("loss_per_day", "orders_per_day"):
+                desk.limits.fields[key].setText("50")
+                desk.limits.fields[key].editingFinished.emit()
+            desk.main.flush()
+            desk.main.panel.modes[Mode.LIVE].toggle()
+            assert desk.live_window.isVisible()
+            assert desk.view.mode is Mode.PAPER
+            assert not desk.live_window.go.isEnabled()
+            desk.live_window.word.setText("TRADE LIVE")
+            press(desk.live_window.go)
+            assert desk.view.mode is Mode.LIVE
+            await person.sees(lambda: "would be refused" in desk.main.sentence.text(), "no session at the exchange")
+            assert "LIVE" in desk.main.windowTitle()
+            desk.main.panel.modes[Mode.PAPER].toggle()
+            assert desk.view.mode is Mode.PAPER
 
     run(story())
