@@ -176,6 +176,7 @@ class Hello(_Message, frozen=True, tag="hello"):
     """The first message. `have`: orders in the journal that are not reported, the newest if there are too many.
 
     `journal`, `start` and `previous` are random ids: of the journal, of this start of the program, of the one before.
+    `newest_order_id`: the highest in the journal, reported or not; above the hub's own, its database is an older copy.
     """
 
     device_id: DeviceId
@@ -186,6 +187,7 @@ class Hello(_Message, frozen=True, tag="hello"):
     journal: RandomId | None = None
     start: RandomId | None = None
     previous: RandomId | None = None
+    newest_order_id: Id | None = None
 
 
 class Ack(_Message, frozen=True, tag="ack"):

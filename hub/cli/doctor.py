@@ -1,7 +1,7 @@
 """Is this machine fit to run the hub? One `Check` a line: what was looked at, what was found, what to do.
 
-Imported by `hub.cli.server` when it runs. The invariant: it changes nothing, and what can't be checked is a
-check that failed, not an error; no secret is ever in a line.
+Imported by `hub.cli.server` when it runs. The invariant: looking changes nothing (`raise_ids` alone does), and what
+can't be checked is a check that failed, not an error; no secret is ever in a line.
 """
 
 import os
@@ -21,6 +21,7 @@ from hub.language import _
 from hub.store.database import Connection, Database
 from hub.store.installation import CLOCK
 from hub.store.migrations import head, revision
+from hub.store.restoration import Restoration
 
 CLOCK_TOLERANCE_MS: Final = 1_000
 
@@ -55,10 +56,12 @@ async def database_checks(database_url: str) -> list[Check]:
     database = Database(database_url)
     try:
         async with database.reading() as connection:
+            schema = await _schema_check(connection)
             return [
                 Check(name, True, _("{url} answers").format(url=database.name)),
-                await _schema_check(connection),
+                schema,
                 await _database_clock_check(connection),
+                *(await _restored_check(Restoration(database)) if schema.ok else ()),
             ]
     except Unavailable as error:
         return [Check(name, False, f"{database.name}: {error.why}", _("Is it running? Check HUB_DATABASE_URL."))]
@@ -88,6 +91,28 @@ async def _database_clock_check(connection: Connection) -> Check:
     before = now_ms()
     theirs = await connection.scalar(CLOCK)
     return clock_check(name, int(theirs or 0), before, now_ms())
+
+
+async def _restored_check(restoration: Restoration) -> list[Check]:
+    """Only where an agent has ever known more orders than the database."""
+    reported, newest = await restoration.newest_reported(), await restoration.newest()
+    if reported is None:
+        return []
+    if reported <= newest:
+        return [Check(_("order ids"), True, _("are past all that agents know"))]
+    detail = _("agents know order {reported}, here the newest is {newest}: the database is an older copy").format(
+        reported=reported, newest=newest
+    )
+    return [Check(_("order ids"), False, detail, _("Run `hub doctor --restored`, then restart the hub."))]
+
+
+async def raise_ids(database_url: str) -> tuple[int, int]:
+    """After a restoration from a backup: a new epoch, its number and its first order id. Raises Unavailable."""
+    database = Database(database_url)
+    try:
+        return await Restoration(database).raise_ids(now_ms())
+    finally:
+        await database.close()
 
 
 def clock_check(name: str, theirs_ms: int, asked_ms: int, answered_ms: int) -> Check:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hub.cli.arguments import AsJson
 from hub.cli.errors import Misused, OutOfReach, Refused
-from hub.cli.screen import clean, say, show_json, stdout, waiting
+from hub.cli.screen import clean, note, say, show_json, stdout, waiting
 from hub.language import _
 
 if TYPE_CHECKING:
@@ -70,10 +70,20 @@ def _not_there(error: Exception) -> OutOfReach:
     )
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    restored: Annotated[
+        bool,
+        typer.Option(
+            "--restored", help=_("The database came back from a backup: go on with order ids that no agent knows.")
+        ),
+    ] = False,
+) -> None:
     settings = server_settings()
     from hub.cli.doctor import checks
 
+    if restored:
+        _raise_ids(settings)
     with waiting(_("Checking…")):
         found = asyncio.run(checks(settings))
     if as_json:
@@ -82,6 +92,21 @@ def doctor(as_json: AsJson = False) -> None:
         for check in found:
             show_check(check)
     raise typer.Exit(0 if all(check.ok for check in found) else 1)
+
+
+def _raise_ids(settings: "Settings") -> None:
+    from hub.cli.doctor import raise_ids
+    from hub.errors import Unavailable
+
+    try:
+        epoch, first = asyncio.run(raise_ids(settings.database_url))
+    except Unavailable as error:
+        raise _not_there(error) from None
+    note(
+        _("Epoch {epoch}: the next order is {first}. Restart the hub, so that its agents come anew.").format(
+            epoch=epoch, first=first
+        )
+    )
 
 
 def show_check(check: "Check") -> None:

@@ -199,15 +199,15 @@ CONFIRMED: Final = "confirmed"
 PLACED: Final[frozenset[Outcome]] = frozenset({"success", "failed", "unknown"})
 """Outcomes of an order that was submitted, or may have been."""
 FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed", "rejected"})
-"""What may replace an `unknown` that the agent itself reported: it was found out what became of it. Never `expired`."""
+"""What may replace an `unknown`: it was found out what became of it. Never `expired`."""
 
 
 def may_replace(outcome: Outcome | None, reported: Outcome, *, is_presumed: bool) -> bool:
-    """Whether a report may still set the outcome. What the hub presumed for want of a report gives way to any; an
-    agent's `expired` to any, its `unknown` to a fact; the rest is final."""
-    if outcome is None or is_presumed or outcome == "expired":
-        return True
-    return outcome == "unknown" and reported in FACTS
+    """Whether a report may still set the outcome. `expired` gives way to any, `unknown` to a fact; one that the hub
+    presumed for want of a report also to the agent's own word that it does not know. The rest is final."""
+    if outcome == "unknown":
+        return reported in FACTS or (is_presumed and reported == "unknown")
+    return outcome is None or outcome == "expired"
 
 
 def _reported(moved: Delivery, event: Reported) -> Delivery:

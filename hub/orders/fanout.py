@@ -17,7 +17,8 @@ from hub.cluster.claims import NEW, OURS
 from hub.errors import Unavailable
 from hub.model.delivery import handed_out
 from hub.orders.claiming import Claiming
-from hub.orders.ledger import ChunkSent, Ledger
+from hub.orders.facts import ChunkSent
+from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrder
 from hub.runtime import metrics
 from hub.sessions.outbox import frame_of

@@ -67,10 +67,24 @@ class Greeting:
             live = self._live.get(order_id)
             if live is not None and live.cancelled is not None:
                 session.say(Cancel(order_id, live.cancelled))
+        if hello.newest_order_id is not None and hello.newest_order_id > (session.newest_order_id or 0):
+            self._background.spawn(self._note_newer(session, hello.newest_order_id), "a newer journal")
         if hello.journal is not None and hello.start is not None:
             known = self._tell_what_is_known(session, hello.journal, hello.start, hello.previous)
             self._background.spawn(known, f"what is known of journal {hello.journal}")
         self._arrivals.add(session)
+
+    async def _note_newer(self, session: Session, order_id: int) -> None:
+        """The agent knows an order that this database does not: it is an older copy, or another one. Kept for `hub
+        doctor --restored`; that agent submits nothing, and says so again when it comes again."""
+        if await self._store.restoration.note_reported(order_id):
+            metrics.NEWER_JOURNALS.inc()
+            log.error(
+                "an agent knows a newer order than the database: was it restored? run `hub doctor --restored`",
+                user_id=session.user_id,
+                device_id=session.device_id,
+                order_id=order_id,
+            )
 
     def _welcome(self, session: Session) -> Welcome:
         return Welcome(

@@ -7,67 +7,33 @@ and nobody is told `recorded`.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final
 
 import structlog
 
 from hub.clock import Clock
 from hub.errors import Rejected, Unavailable
-from hub.model.delivery import Acked, Delivery, Lost, Reported, Sent, Settled, State, apply, handed_out
+from hub.model.delivery import Acked, Delivery, Reported, Settled
+from hub.orders.facts import Answer, Batch, ChunkSent, Fact, Key, Verdict, size_of
 from hub.runtime import metrics
 from hub.store import Store
 from hub.store.assignments import Written
 
-Verdict = Literal["recorded", "not_owner", "no_such_order"]
-Answer = Callable[[Verdict], None]
-
 BATCH_ROWS: Final = 5_000
 PENDING_ROWS: Final = 200_000
+PENDING_BYTES: Final = 64 * 1024 * 1024
+"""Of words and data in reports, as JSON, that may wait; an agent whose report is one too many keeps it and says it
+again."""
+MOST_ROWS: Final = 2 * PENDING_ROWS
+MOST_BYTES: Final = 2 * PENDING_BYTES
+"""What waits may not grow beyond these, whatever agents say."""
 GATHER_S: Final = 0.02
 HELD_S: Final = 0.25
 _RETRY_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 log = structlog.get_logger(__name__)
-
-
-Key = tuple[int, int, str]
-
-
-class Holder(Protocol):
-    """Who holds a claim: a session, as far as the record knows it."""
-
-    user_id: int
-    device_id: str
-    journal: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkSent:
-    """A chunk of an order was claimed for these; `unsent` are the user ids whose frame did not go out."""
-
-    order_id: int
-    at_ms: int
-    holders: Sequence[Holder]
-    unsent: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    order_id: int
-    user_id: int
-    event: Acked | Reported | Settled
-    answer: Answer | None
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Rows to write, by order, user and device: whose the row is, the database decides."""
-
-    deliveries: dict[Key, Delivery] = field(default_factory=dict)
-    answers: dict[Key, list[Answer]] = field(default_factory=dict)
 
 
 class Ledger:
@@ -76,9 +42,10 @@ class Ledger:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._clock = clock
         self._store = store
-        self._facts: list[ChunkSent | _Fact] = []
-        self._batch = _Batch()
+        self._facts: list[ChunkSent | Fact] = []
+        self._batch = Batch()
         self._rows_queued = 0
+        self._bytes = 0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._calm = asyncio.Event()
@@ -95,7 +62,7 @@ class Ledger:
     @property
     def is_full(self) -> bool:
         """Whether so much waits for the database that new claims should wait too."""
-        return self.depth > PENDING_ROWS
+        return self.depth > PENDING_ROWS or self._bytes > PENDING_BYTES
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -121,19 +88,28 @@ class Ledger:
         self._put(chunk, len(chunk.holders))
 
     def acked(self, order_id: int, user_id: int, device_id: str, at_ms: int) -> None:
+        """Dropped where too much waits already: the result says the same, and the device says it again."""
+        if self._is_over():
+            return
         metrics.ACKS.inc()
-        self._put(_Fact(order_id, user_id, Acked(device_id, at_ms), None), 1)
+        self._put(Fact(order_id, user_id, Acked(device_id, at_ms)), 1)
 
     def reported(self, order_id: int, user_id: int, event: Reported, answer: Answer) -> None:
         """`answer` is called once: after the commit, or when the fact cannot be taken."""
-        self._put(_Fact(order_id, user_id, event, answer), 1)
+        size = size_of(event)
+        if self._is_over(size):
+            return answer("full")
+        self._bytes += size
+        return self._put(Fact(order_id, user_id, event, answer, size), 1)
 
     def settled(self, order_id: int, user_id: int, device_id: str, settlement: str, at_ms: int) -> None:
-        """How the position ended."""
-        self._put(_Fact(order_id, user_id, Settled(device_id, settlement, at_ms), None), 1)
+        """How the position ended. Dropped where too much waits already."""
+        if not self._is_over():
+            self._put(Fact(order_id, user_id, Settled(device_id, settlement, at_ms)), 1)
 
     async def report(self, order_id: int, user_id: int, event: Reported) -> Verdict:
-        """The same, awaited. Raises Unavailable when the database is away: it will be written all the same."""
+        """The same, awaited. Raises Unavailable when the database is away: it will be written all the same, unless the
+        verdict is `full`."""
         verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self.reported(order_id, user_id, event, lambda v: None if verdict.done() else verdict.set_result(v))
         try:
@@ -198,10 +174,15 @@ class Ledger:
             while self._facts or self._batch.deliveries:
                 self._gather()
                 await self._write(self._batch)
-                self._batch = _Batch()
+                self._bytes -= self._batch.size
+                self._batch = Batch()
             self._wake.clear()
 
-    def _put(self, fact: ChunkSent | _Fact, rows: int) -> None:
+    def _is_over(self, size: int = 0) -> bool:
+        """Whether one fact more is too much, also for facts of claims that were made before it was."""
+        return self.depth >= MOST_ROWS or self._bytes + size > MOST_BYTES
+
+    def _put(self, fact: ChunkSent | Fact, rows: int) -> None:
         self._facts.append(fact)
         self._rows_queued += rows
         self._wake.set()
@@ -214,34 +195,14 @@ class Ledger:
                 break
             taken += 1
             if isinstance(fact, ChunkSent):
-                self._gather_chunk(fact)
+                self._rows_queued -= len(fact.holders)
+                self._batch.add_chunk(fact)
             else:
-                self._gather_fact(fact)
+                self._rows_queued -= 1
+                self._batch.add_fact(fact)
         del self._facts[:taken]
 
-    def _gather_chunk(self, chunk: ChunkSent) -> None:
-        self._rows_queued -= len(chunk.holders)
-        deliveries = self._batch.deliveries
-        for holder in chunk.holders:
-            key = (chunk.order_id, holder.user_id, holder.device_id)
-            was_sent = holder.user_id not in chunk.unsent
-            known = deliveries.get(key)
-            if known is None:
-                deliveries[key] = handed_out(*key, chunk.at_ms, was_sent, holder.journal)
-            else:
-                deliveries[key] = apply(known, Sent() if was_sent else Lost())
-
-    def _gather_fact(self, fact: _Fact) -> None:
-        self._rows_queued -= 1
-        key = (fact.order_id, fact.user_id, fact.event.device_id)
-        # A fact without a claim in this batch: the claim's row is written, or was lost with a process and comes
-        # back with this one. Either way the upsert decides whose it is.
-        known = self._batch.deliveries.get(key) or Delivery(key[0], key[1], State.CLAIMED, key[2])
-        self._batch.deliveries[key] = apply(known, fact.event)
-        if fact.answer:
-            self._batch.answers.setdefault(key, []).append(fact.answer)
-
-    async def _write(self, batch: _Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         await self._drop_unknown(batch)
         if not batch.deliveries:
             return
@@ -257,7 +218,8 @@ class Ledger:
         metrics.FLUSH_ROWS.observe(len(batch.deliveries))
         metrics.FLUSH_SECONDS.observe(time.perf_counter() - began)
         for key, answers in batch.answers.items():
-            _answer(answers, "recorded" if key in written.ours else "not_owner")
+            for answer in answers:
+                answer("recorded" if key in written.ours else "not_owner")
             if key in written.ended:
                 metrics.OUTCOMES.labels(batch.deliveries[key].outcome).inc()
 
@@ -275,24 +237,17 @@ class Ledger:
                 log.warning("a row is refused", order_id=delivery.order_id, user_id=delivery.user_id, error=str(error))
         return Written(ours, ended)
 
-    async def _drop_unknown(self, batch: _Batch) -> None:
+    async def _drop_unknown(self, batch: Batch) -> None:
         """Facts about orders that never were are refused before they reach the tables."""
         asked = {order_id for order_id, _, _ in batch.deliveries} - self._known_orders
         if not asked:
             return
         missing = asked - (await self._store.orders.get_many(list(asked))).keys()
         for key in [key for key in batch.deliveries if key[0] in missing]:
-            del batch.deliveries[key]
-            _answer(batch.answers.pop(key, []), "no_such_order")
+            batch.drop(key, "no_such_order")
 
     async def _note_assigned(self, order_ids: set[int]) -> None:
         new = order_ids - self._assigned
         if new:
             await self._store.orders.note_assigned(sorted(new), self._clock())
             self._assigned |= new & self._known_orders
-
-
-def _answer(answers: Iterable[Answer | None], verdict: Verdict) -> None:
-    for answer in answers:
-        if answer is not None:
-            answer(verdict)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hub.clock import Clock
 from hub.cluster.claims import NEW, OURS
-from hub.errors import Refusal
+from hub.errors import Refusal, Unavailable
 from hub.model.delivery import Delivery, Reported, State, plausible, takes_reports
 from hub.model.standing import refusal
 from hub.model.tokens import Token
@@ -94,7 +94,10 @@ class Polling:
         # Neither row nor claim, of an order that was meant for this user: the report is the only fact there is.
         event = Reported(owner or own, outcome, at, message, data)
         is_others = owner is not None and token.device_id and owner not in (own, polling_device(token))
-        if is_others or await self._ledger.report(order_id, token.user_id, event) != "recorded":
+        verdict = "not_owner" if is_others else await self._ledger.report(order_id, token.user_id, event)
+        if verdict == "full":
+            raise Unavailable("the database", "too much waits for it: the result is not recorded yet")
+        if verdict != "recorded":
             await self._reports.keep_evidence(order_id, token.user_id, replace(event, device_id=own))
             raise Refusal("conflict", "order_id: another device of this user has the order")
 

@@ -15,7 +15,8 @@ from hub.cluster.claims import Claims
 from hub.errors import Unavailable
 from hub.model.delivery import LONGEST_LIFE_MS, PLACED, Reported, plausible
 from hub.model.records import OrderRow
-from hub.orders.ledger import Ledger, Verdict
+from hub.orders.facts import Verdict
+from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrders
 from hub.runtime import metrics
 from hub.runtime.background import Background
@@ -26,6 +27,7 @@ from protocol.messages import Ack, Error, Recorded, Result, Settled
 _ERRORS: Final[dict[Verdict, Error]] = {
     "not_owner": Error("NOT_YOURS", "the order is not this device's"),
     "no_such_order": Error("UNKNOWN_ORDER", "there is no such order"),
+    "full": Error("UNAVAILABLE", "too much waits for the database: the result is not recorded yet"),
 }
 """Without an order id in answer to an ack, which may name an order that is only not live here any more."""
 

@@ -52,6 +52,9 @@ CONTRADICTIONS: Final = _counter(
     "bn_hub_contradictions_total", "Results of a second device: an order may have been submitted twice."
 )
 COPIES: Final = _counter("bn_hub_journal_copies_total", "Agents whose journal is a copy, or came back from a backup.")
+NEWER_JOURNALS: Final = _counter(
+    "bn_hub_newer_journals_total", "Agents that know a newer order than the database: it was restored from a backup."
+)
 CLOCK_OFFSET: Final = _gauge(
     "bn_hub_clock_offset_seconds", "How far Redis's clock is ahead of this machine's.", "livemax"
 )

@@ -7,6 +7,7 @@ from .database import Database
 from .installation import Installation
 from .journals import Journals
 from .orders import Orders
+from .restoration import Restoration
 from .users import Users
 
 
@@ -22,6 +23,7 @@ class Store:
         self.journals = Journals(self.database)
         self.contradictions = Contradictions(self.database)
         self.installation = Installation(self.database)
+        self.restoration = Restoration(self.database)
 
     async def close(self) -> None:
         await self.database.close()

@@ -209,15 +209,14 @@ _UNHEARD: Final = _json({"success": False, "message": UNHEARD, "data": None})
 def _changes(new: Any) -> list[tuple[str, Any]]:
     """What an upsert changes in a row that is there already; `new` is the row that was offered.
 
-    No bound values: the driver sends many rows as one statement and can repeat only the VALUES part. Outcome and
-    `presumed` stand last: MySQL assigns from left to right, and the others are decided by the old ones.
+    No bound values: the driver sends many rows as one statement and can repeat only the VALUES part. What
+    decides stands behind what it decides: MySQL assigns from left to right.
     """
     same = rows.c.device_id == new.device_id
     is_fact = new.outcome.in_([literal_column(f"'{outcome}'") for outcome in sorted(FACTS)])
     is_expired, is_unknown = (rows.c.outcome == literal_column(f"'{outcome}'") for outcome in ("expired", "unknown"))
-    replaceable = (
-        rows.c.outcome.is_(None) | (rows.c.presumed == literal_column("1")) | is_expired | and_(is_unknown, is_fact)
-    )
+    says_unknown = and_(rows.c.presumed == literal_column("1"), new.outcome == literal_column("'unknown'"))
+    replaceable = rows.c.outcome.is_(None) | is_expired | and_(is_unknown, is_fact | says_unknown)
     settles = and_(same, new.outcome.is_not(None), replaceable)
     is_open = rows.c.settlement.is_(None) | rows.c.settlement.not_like(literal_column(f"'%{CONFIRMED}'"))
     is_settled_anew = and_(same, new.settlement.is_not(None), is_open)
@@ -230,11 +229,12 @@ def _changes(new: Any) -> list[tuple[str, Any]]:
             "execution_result",
             case((settles, new.execution_result), (was_sent_now, null()), else_=rows.c.execution_result),
         ),
+        # Before the outcome, which decides it; that outcome, `unknown`, is the same either way.
+        ("presumed", case((settles, null()), else_=rows.c.presumed)),
         ("outcome", case((settles, new.outcome), else_=rows.c.outcome)),
         # The time first: it is decided by the old settlement.
         ("settled_at", case((is_settled_anew, new.settled_at), else_=rows.c.settled_at)),
         ("settlement", case((is_settled_anew, new.settlement), else_=rows.c.settlement)),
-        ("presumed", case((and_(same, new.outcome.is_not(None)), null()), else_=rows.c.presumed)),
     ]
 
 

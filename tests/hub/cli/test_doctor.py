@@ -9,6 +9,7 @@ import pytest
 
 from hub.cli.doctor import Check, checks, clock_check
 from hub.config import Settings
+from hub.store import Store
 from hub.store.migrations import head, migrate
 from tests.services.fixtures import Stores
 from tests.services.mariadb import MariaDB
@@ -146,6 +147,27 @@ def test_the_command_on_a_sound_machine(hub: Hub) -> None:
     assert all(line.startswith("ok  ") for line in run.out.splitlines())
     as_json = json.loads(hub("doctor", "--json").out)
     assert [set(check) for check in as_json] == [{"name", "ok", "detail", "advice"}] * len(run.out.splitlines())
+
+
+def test_a_restored_database_goes_on_with_ids_that_no_agent_knows(hub: Hub) -> None:
+    hub("migrate")
+    url = Settings().database_url
+
+    async def agent_knows(order_id: int) -> None:
+        store = Store(url)
+        await store.restoration.note_reported(order_id)
+        await store.close()
+
+    asyncio.run(agent_knows(61))
+    run = hub("doctor")
+    assert run.code == 1
+    assert "agents know order 61, here the newest is 0" in run.out
+    run = hub("doctor", "--restored", "--json")
+    assert (run.code, run.err.strip()) == (
+        0,
+        "Epoch 1: the next order is 1000001. Restart the hub, so that its agents come anew.",
+    )
+    assert "order ids" in {check["name"] for check in json.loads(run.out) if check["ok"]}
 
 
 def test_the_command_where_something_is_wrong(hub: Hub) -> None:

@@ -41,7 +41,8 @@ from hub.model.delivery import (
     takes_reports,
 )
 from hub.model.records import AssignmentRow, Draft
-from hub.orders.ledger import ChunkSent, Ledger
+from hub.orders.facts import ChunkSent
+from hub.orders.ledger import Ledger
 from hub.store import Store
 from hub.store.migrations import migrate
 from protocol.messages import OUTCOMES, Order, Outcome
@@ -71,7 +72,7 @@ class OneOrderOfOneUser(RuleBasedStateMachine):
         before, self.delivery = self.delivery, apply(self.delivery, event)
         if before.outcome is not None and before.outcome != self.delivery.outcome:
             assert isinstance(event, Reported)
-            assert before.is_presumed or before.outcome == "expired" or self.delivery.outcome in FACTS
+            assert before.outcome == "expired" or self.delivery.outcome in FACTS
             assert event.device_id == before.device_id
         assert before.acked_ms in (None, self.delivery.acked_ms)
         assert before.device_id in ("", self.delivery.device_id)
@@ -199,6 +200,13 @@ def test_what_is_not_in_the_table_raises(state: State, event: Event) -> None:
 @pytest.mark.parametrize(("was_sent", "event"), [(True, Sent()), (False, Lost())])
 def test_handing_out_in_one_step_is_the_table(was_sent: bool, event: Event) -> None:
     assert handed_out(1, 7, "d", 5, was_sent) == apply(apply(Delivery(1, 7), Claimed("d", 5)), event)
+
+
+@pytest.mark.parametrize("is_presumed", [False, True])
+def test_unknown_gives_way_to_a_fact_and_never_to_expired(is_presumed: bool) -> None:
+    """An agent that says `expired` later may be a copy of the one that submitted it."""
+    replaces = [outcome for outcome in OUTCOMES if may_replace("unknown", outcome, is_presumed=is_presumed)]
+    assert replaces == ["success", "failed", "rejected", *(["unknown"] if is_presumed else [])]
 
 
 def test_the_windows_end_is_outside_and_results_have_an_hour_more() -> None:

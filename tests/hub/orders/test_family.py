@@ -10,8 +10,9 @@ from hub.clock import now_ms
 from hub.cluster.claims import NEW, OURS, Claims
 from hub.cluster.redis import connect, identity
 from hub.orders.claiming import Claiming
+from hub.orders.facts import ChunkSent
 from hub.orders.family import Family, Split
-from hub.orders.ledger import ChunkSent, Ledger
+from hub.orders.ledger import Ledger
 from hub.store import Store, installation
 from hub.store.migrations import migrate
 from protocol.messages import Order

@@ -62,6 +62,18 @@ def test_the_welcome_names_the_hub_its_newest_order_and_what_it_understands(clie
     assert [message["type"] for message in told(agent)] in ([], ["order"])
 
 
+def test_an_agent_that_knows_a_newer_order_than_the_database_is_noted(client: Client, agents: Connect) -> None:
+    user = client.user()
+    newest = client.publish(user)
+    agent = agents(client, client.token(user))
+    agent.hello(newest_order_id=newest + 50)
+    agent = agents(client, client.token(user))
+    agent.hello(newest_order_id=2**62)  # nobody uses up the ids by a lie
+    wait_until(lambda: f"order_id={newest + 50}" in client.hub.log(), "the log names it")
+    agent.is_served()
+    assert f"order_id={2**62}" not in client.hub.log()
+
+
 def test_what_has_an_outcome_or_was_cancelled_is_told_before_caught_up(client: Client, agents: Connect) -> None:
     computer = Computer(client, agents, client.user())
     agent = computer.start()

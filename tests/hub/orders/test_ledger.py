@@ -11,7 +11,8 @@ from hub.clock import now_ms
 from hub.errors import Unavailable
 from hub.model.delivery import Delivery, Reported, State
 from hub.model.records import AssignmentRow
-from hub.orders.ledger import ChunkSent, Ledger, Verdict
+from hub.orders.facts import ChunkSent, Verdict
+from hub.orders.ledger import Ledger
 from hub.store import Store
 from hub.store.migrations import migrate
 from hub.store.tables import users
@@ -133,6 +134,39 @@ async def test_data_of_any_shape_is_written(store: Store) -> None:
         for shape in shapes:
             event = Reported("phone", "failed", AT, "下单 \u0000 🚀", shape)
             assert await ledger.report(await order(store), user_id, event) == "recorded"
+
+
+async def test_reports_wait_up_to_a_number_of_bytes_and_then_stay_with_their_agents(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.orders.ledger.PENDING_BYTES", 50_000)
+    monkeypatch.setattr("hub.orders.ledger.MOST_BYTES", 100_000)
+    ledger, order_id = Ledger(store, now_ms), await order(store)
+    people = [await trader(store, f"user{number}") for number in range(4)]
+    answers: list[Verdict] = []
+    long = Reported("phone", "success", AT, "taken", {"words": "x" * 40_000})
+    for user_id in people:
+        ledger.reported(order_id, user_id, long, answers.append)
+    assert answers == ["full", "full"]  # the first two wait
+    assert ledger.is_full  # and nothing new is claimed
+    await ledger.flush()
+    assert answers == ["full", "full", "recorded", "recorded"]
+    assert not ledger.is_full
+    ledger.reported(order_id, people[2], long, answers.append)
+    await ledger.flush()
+    assert answers[-1] == "recorded"
+    assert sorted(row.user_id for row in await rows(store, order_id)) == people[:3]
+
+
+async def test_facts_without_words_are_bounded_by_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.orders.ledger.MOST_ROWS", 10)
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
+    answers: list[Verdict] = []
+    for number in range(1_000):
+        ledger.acked(order_id, user_id, "phone", AT + number)
+        ledger.settled(order_id, user_id, "phone", "won estimated", AT)
+    ledger.reported(order_id, user_id, success(), answers.append)
+    assert (ledger.depth, answers) == (10, ["full"])
 
 
 async def test_a_commit_says_whose_rows_they_are(store: Store) -> None:
