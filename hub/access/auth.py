@@ -23,7 +23,7 @@ from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.clock import Clock
 from hub.cluster.redis import guarded, session_key
 from hub.errors import Refusal, Unavailable
-from hub.model.records import Account
+from hub.model.records import Account, Change
 from hub.model.standing import refusal, why_ended
 from hub.model.tokens import NotOurs, Token, Tokens
 from hub.runtime import metrics
@@ -49,7 +49,11 @@ class Login(msgspec.Struct, frozen=True):
 
     text: str
     token: Token
-    account: Account
+    change: Change
+
+    @property
+    def account(self) -> Account:
+        return self.change.account
 
 
 class Auth:
@@ -98,9 +102,11 @@ class Auth:
         at_ms = self._clock()
         await self._refuse_unfit(account, at_ms)
         token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
-        await self._store.users.set(account.id, at_ms, session_id=token.id)
+        change = await self._store.users.set(account.id, at_ms, session_id=token.id)
+        if change is None:
+            raise _WRONG  # deleted meanwhile
         await self._mirror(token, address, at_ms)
-        return Login(self._tokens.sign(token), token, account)
+        return Login(self._tokens.sign(token), token, change)
 
     async def _check_password(self, username: str, password: str, address: str) -> Account:
         self._limit.check(username, address)
@@ -156,10 +162,12 @@ class Auth:
         """The newest order that the database had when an account was last read; 0 for none."""
         return self._accounts.newest_order_id
 
-    async def logout(self, token: Token) -> None:
-        """Ends the session of this token, and no newer one."""
-        await self._store.users.end_session(token.user_id, token.id, self._clock())
-        await self.forget(token.user_id)
+    async def logout(self, token: Token) -> Change | None:
+        """Ends the session of this token, and no newer one; None where it was over."""
+        change = await self._store.users.end_session(token.user_id, token.id, self._clock())
+        if change is not None:
+            await self.forget(token.user_id)
+        return change
 
     async def forget(self, user_id: int) -> None:
         """Drops the mirror of a session. That Redis is away does not keep the session alive."""

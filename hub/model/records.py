@@ -35,6 +35,13 @@ class Account(msgspec.Struct, frozen=True):
         return self.status == EXPIRED or (self.expire_ms is not None and self.expire_ms <= now_ms)
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A committed change of an account: its number, which grows, and the account after it."""
+
+    id: int
+    account: Account
+
+
 class Draft(msgspec.Struct, frozen=True):
     """An order that is not stored yet. `targets`: the ids of the users meant, or None for every trader."""
 

@@ -17,7 +17,7 @@ from hub.cluster.announcements import Announcements
 from hub.cluster.bus import Bus, UserChanged
 from hub.errors import Unavailable
 from hub.model.cursor import LOOK_BACK, Cursor
-from hub.model.records import Account
+from hub.model.records import Account, Change
 from hub.runtime.background import Background
 from hub.sessions.recheck import Recheck
 from hub.sessions.registry import Session
@@ -67,13 +67,11 @@ class AccountChanges:
 
     # what is changed through this process
 
-    async def user_changed(self, user_id: int) -> None:
-        """Applies a committed change here and announces it, now or as soon as it can be. Never raises for a store that
-        is away: the change stands."""
-        try:
-            await self._ask_about([user_id])
-        except Unavailable as error:
-            log.warning("a change is applied here when the database is back", user_id=user_id, error=str(error))
+    async def made(self, change: Change) -> None:
+        """Applies a committed change here and announces it, now or as soon as it can be. Asks no store before it is
+        applied, and never raises for one that is away: the change stands."""
+        user_id = change.account.id
+        self._apply(user_id, change.id, change.account)
         await self._announcements.tell(f"account {user_id}", partial(self._announce, user_id))
 
     async def _announce(self, user_id: int) -> None:

@@ -6,7 +6,7 @@ Ids are given when a row is inserted and seen when it is committed, so a lower i
 
 from sqlalchemy import delete, func, insert, select
 
-from hub.model.records import Account
+from hub.model.records import Account, Change
 
 from .account_row import ACCOUNT_COLUMNS, account_of
 from .database import Connection, Database
@@ -45,6 +45,9 @@ class Changes:
             await connection.execute(delete(changes).where(changes.c.id < before_id))
 
 
-async def note_change(connection: Connection, user_id: int) -> None:
-    """Says in the same transaction that the account is not what it was."""
-    await connection.execute(insert(changes).values(user_id=user_id))
+async def note_change(connection: Connection, user_id: int) -> Change:
+    """Says in the same transaction that the account is not what it was, and reads what it is now: the row is locked, so
+    nobody has to ask for it after the COMMIT, when the database may be gone."""
+    made = await connection.execute(insert(changes).values(user_id=user_id))
+    row = (await connection.execute(select(*ACCOUNT_COLUMNS).where(users.c.id == user_id))).one()
+    return Change(made.inserted_primary_key[0], account_of(row))  # type: ignore[index]

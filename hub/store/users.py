@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Update, func, insert, select, update
 
 from hub.errors import Refusal, Rejected
-from hub.model.records import ACTIVE, EXPIRED, Account, Role
+from hub.model.records import ACTIVE, EXPIRED, Account, Change, Role
 
 from .account_row import ACCOUNT_COLUMNS, account_of
 from .changes import note_change
@@ -82,28 +82,30 @@ class Users:
             query = select(*ACCOUNT_COLUMNS).where(*matches).order_by(users.c.id).offset(offset).limit(limit)
             return int(total or 0), [account_of(row) for row in await connection.execute(query)]
 
-    async def set(self, user_id: int, now_ms: int, **values: Any) -> bool:
-        """Sets columns of one user; False when there is none."""
+    async def set(self, user_id: int, now_ms: int, **values: Any) -> Change | None:
+        """Sets columns of one user; None when there is none."""
         query = update(users).where(users.c.id == user_id).values(updated_at=now_ms, **values)
-        async with self._database.transaction() as connection:
-            found = (await connection.execute(query)).rowcount > 0
-            if found:
-                await note_change(connection, user_id)
-        return found
+        return await self._change(user_id, query)
 
-    async def set_expiry(self, user_id: int, expire_ms: int | None, now_ms: int) -> bool:
-        """Sets the expiry, and with it the status: a disabled account stays disabled."""
+    async def _change(self, user_id: int, *queries: Update) -> Change | None:
+        """Runs them in one transaction with the row that tells of it; None where the first finds nobody."""
+        async with self._database.transaction() as connection:
+            if (await connection.execute(queries[0])).rowcount == 0:
+                return None
+            for query in queries[1:]:
+                await connection.execute(query)
+            return await note_change(connection, user_id)
+
+    async def set_expiry(self, user_id: int, expire_ms: int | None, now_ms: int) -> Change | None:
+        """Sets the expiry, and with it the status: a disabled account stays disabled. None when there is no such
+        user."""
         is_over = expire_ms is not None and expire_ms <= now_ms
         before, after = (ACTIVE, EXPIRED) if is_over else (EXPIRED, ACTIVE)
-        async with self._database.transaction() as connection:
-            query = update(users).where(users.c.id == user_id).values(expire_at=expire_ms, updated_at=now_ms)
-            found = (await connection.execute(query)).rowcount > 0
-            await connection.execute(
-                update(users).where(users.c.id == user_id, users.c.status == before).values(status=after)
-            )
-            if found:
-                await note_change(connection, user_id)
-        return found
+        return await self._change(
+            user_id,
+            update(users).where(users.c.id == user_id).values(expire_at=expire_ms, updated_at=now_ms),
+            update(users).where(users.c.id == user_id, users.c.status == before).values(status=after),
+        )
 
     async def note_expired(self, user_ids: list[int], now_ms: int) -> None:
         """Status 2 for active accounts whose expiry has been noticed."""
@@ -115,13 +117,10 @@ class Users:
         async with self._database.writing() as connection:
             await connection.execute(query)
 
-    async def end_session(self, user_id: int, session_id: str | None, now_ms: int) -> bool:
-        """Forgets the user's session; with a session id, only if it is still that one."""
+    async def end_session(self, user_id: int, session_id: str | None, now_ms: int) -> Change | None:
+        """Forgets the user's session; with a session id, only if it is still that one. None where nothing was to be
+        done."""
         query = update(users).where(users.c.id == user_id).values(session_id=None, updated_at=now_ms)
         if session_id is not None:
             query = query.where(users.c.session_id == session_id)
-        async with self._database.transaction() as connection:
-            found = (await connection.execute(query)).rowcount > 0
-            if found:
-                await note_change(connection, user_id)
-        return found
+        return await self._change(user_id, query)

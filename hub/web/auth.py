@@ -28,7 +28,7 @@ class AuthRoutes:
         address = request.client.host if request.client else ""
         await self._greeting.learn_hub_id()
         login = await self._auth.login(body.username, body.password, body.device_id or "", address)
-        await self._changes.user_changed(login.account.id)
+        await self._changes.made(login.change)
         return answer(
             NewLogin(
                 token=login.text,
@@ -49,8 +49,9 @@ class AuthRoutes:
     async def logout(self, _request: Request, principal: Principal) -> Response:
         """Ends the session of this token, and no newer one."""
         if isinstance(principal, LoggedIn):
-            await self._auth.logout(principal.token)
-            await self._changes.user_changed(principal.account.id)
+            change = await self._auth.logout(principal.token)
+            if change is not None:
+                await self._changes.made(change)
         return answer()
 
     async def heartbeat(self, _request: Request, _principal: LoggedIn) -> Response:

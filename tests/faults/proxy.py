@@ -6,7 +6,7 @@ Invariant: `become` returns when the new behaviour holds for connections that ar
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Literal
 
@@ -43,6 +43,7 @@ class Proxy:
         self.port = free_port()
         self._target = target_port
         self._mode: Mode = "passes"
+        self._falls_ill: tuple[Callable[[bytes], bool], Mode] | None = None
         self._well = asyncio.Event()
         self._well.set()
         self._server: asyncio.Server | None = None
@@ -74,6 +75,10 @@ class Proxy:
         elif mode == "accepts and closes":
             for connection in list(self._connections):
                 connection.close()
+
+    def falls_ill_after(self, request: Callable[[bytes], bool], mode: Mode) -> None:
+        """Becomes `mode` as soon as the answer to such a request has been passed on."""
+        self._falls_ill = request, mode
 
     def lead_to(self, target_port: int) -> None:
         """To another store from now on; connections to the one before are reset."""
@@ -118,9 +123,10 @@ class Proxy:
 
     async def _connect_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_store, to_store = await asyncio.open_connection("127.0.0.1", self._target)
+        last = asyncio.Event()
         ways = [
-            asyncio.create_task(self._pass_requests(reader, to_store)),
-            asyncio.create_task(self._pass_answers(from_store, writer)),
+            asyncio.create_task(self._pass_requests(reader, to_store, last)),
+            asyncio.create_task(self._pass_answers(from_store, writer, last)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -130,14 +136,16 @@ class Proxy:
             await asyncio.gather(*ways, return_exceptions=True)
             to_store.close()
 
-    async def _pass_requests(self, hub: asyncio.StreamReader, store: asyncio.StreamWriter) -> None:
+    async def _pass_requests(self, hub: asyncio.StreamReader, store: asyncio.StreamWriter, last: asyncio.Event) -> None:
         while data := await hub.read(_CHUNK):
             if self._mode == "never answers":
                 await self._well.wait()
+            if self._falls_ill is not None and self._falls_ill[0](data):
+                last.set()
             store.write(data)
             await store.drain()
 
-    async def _pass_answers(self, store: asyncio.StreamReader, hub: asyncio.StreamWriter) -> None:
+    async def _pass_answers(self, store: asyncio.StreamReader, hub: asyncio.StreamWriter, last: asyncio.Event) -> None:
         while data := await store.read(_CHUNK):
             if self._mode == "talks HTTP":
                 hub.write(_HTTP)
@@ -151,6 +159,10 @@ class Proxy:
                 data = data[half:]
             hub.write(data)
             await hub.drain()
+            if last.is_set() and self._falls_ill is not None:
+                _, mode = self._falls_ill
+                self._falls_ill = None
+                await self.become(mode)
 
 
 def _reset(connection: asyncio.StreamWriter) -> None:
