@@ -10,6 +10,7 @@ from typing import Final, Generic, Literal, TypeVar, overload
 
 from .closes import BAD_MESSAGE, Close
 from .codec import BadMessage, UnknownType, decode_to_agent, decode_to_hub, encode
+from .errors import UNKNOWN_TYPE
 from .messages import (
     Ack,
     Cancel,
@@ -106,7 +107,7 @@ class Conversation(Generic[Received]):
             self.unknown_types += 1
             if self.unknown_types > self._bears:
                 raise RemoteProtocolError(f"{error}, for the third time") from None
-            return Error(code="UNKNOWN_TYPE", message=str(error))
+            return Error(code=UNKNOWN_TYPE.name, message=str(error))
         except BadMessage as error:
             raise RemoteProtocolError(str(error)) from None
         self.state = self._next(message, RemoteProtocolError)

@@ -5,7 +5,7 @@ milliseconds since the Unix epoch, on the hub's clock unless the field says othe
 does not know are ignored on the wire, so a message can gain fields without a new protocol version.
 """
 
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Protocol, Self, get_args
 
 import msgspec
 from msgspec import Meta
@@ -65,6 +65,19 @@ def limit_depth(data: Any) -> None:
     raise ValueError(f"data is nested deeper than {DEEPEST_DATA} levels")
 
 
+class Terms(Protocol):
+    """What somebody who publishes chooses."""
+
+    @property
+    def time_increments(self) -> Increment: ...
+    @property
+    def symbol_name(self) -> str: ...
+    @property
+    def direction(self) -> Direction: ...
+    @property
+    def valid_duration(self) -> int: ...
+
+
 class Order(msgspec.Struct, frozen=True):
     """What an admin published. `valid_duration` is the window in seconds; it ends at `expires_ms`."""
 
@@ -75,6 +88,19 @@ class Order(msgspec.Struct, frozen=True):
     valid_duration: Seconds
     created_ms: Millis
     expires_ms: Millis
+
+    @classmethod
+    def of(cls, order_id: int, created_ms: int, terms: Terms) -> Self:
+        """The order of these terms, whose window begins as it is created."""
+        return cls(
+            id=order_id,
+            time_increments=terms.time_increments,
+            symbol_name=terms.symbol_name,
+            direction=terms.direction,
+            valid_duration=terms.valid_duration,
+            created_ms=created_ms,
+            expires_ms=created_ms + terms.valid_duration * 1_000,
+        )
 
 
 class Halt(msgspec.Struct, frozen=True):

@@ -7,10 +7,10 @@ one query, and an account that was disabled a moment ago is seen as disabled.
 import asyncio
 
 from hub.model.records import Account
+from hub.runtime.gathering import Gathering
 from hub.store import Store
 
 AT_ONCE = 1_000
-CROWD = 4
 CROWD_GATHER_S = 0.025
 """How long a crowd's questions are gathered: a query costs as much as several connects."""
 
@@ -50,11 +50,10 @@ class Accounts:
         return found
 
     async def _fetch_all(self) -> None:
-        is_crowd = False
+        gathering = Gathering(alone_s=0, crowd_s=CROWD_GATHER_S)
         while self._asked:
-            if is_crowd:
-                await asyncio.sleep(CROWD_GATHER_S)
-            is_crowd = len(self._asked) >= CROWD
+            await gathering.pause()
+            gathering.takes(len(self._asked))
             asked, self._asked = self._asked, {}
             try:
                 found = await self._fetch(list(asked))

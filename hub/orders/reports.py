@@ -22,12 +22,13 @@ from hub.runtime import metrics
 from hub.runtime.background import Background
 from hub.sessions.registry import Session
 from hub.store import Store
+from protocol.errors import NOT_YOURS, UNAVAILABLE, UNKNOWN_ORDER
 from protocol.messages import Ack, Error, Recorded, Result, Settled
 
 _ERRORS: Final[dict[Verdict, Error]] = {
-    "not_owner": Error("NOT_YOURS", "the order is not this device's"),
-    "no_such_order": Error("UNKNOWN_ORDER", "there is no such order"),
-    "full": Error("UNAVAILABLE", "too much waits for the database: the result is not recorded yet"),
+    "not_owner": Error(NOT_YOURS.name, "the order is not this device's"),
+    "no_such_order": Error(UNKNOWN_ORDER.name, UNKNOWN_ORDER.meaning),
+    "full": Error(UNAVAILABLE.name, "too much waits for the database: the result is not recorded yet"),
 }
 """Without an order id in answer to an ack, which may name an order that is only not live here any more."""
 
@@ -138,7 +139,7 @@ class Reports:
             session.say(_about(order_id, _ERRORS["not_owner"]))
 
     def _say_unavailable(self, session: Session, order_id: int, error: Unavailable) -> None:
-        session.say(Error("UNAVAILABLE", f"{error.what} is out of reach: the result is not recorded yet", order_id))
+        session.say(Error(UNAVAILABLE.name, f"{error.what} is out of reach: the result is not recorded yet", order_id))
 
 
 def is_meant_for(row: OrderRow, user_id: int) -> bool:

@@ -13,13 +13,13 @@ import structlog
 from hub.cluster.bus import Bus, EventId, Joined
 from hub.errors import Unavailable
 from hub.runtime import memory
+from hub.runtime.gathering import Gathering
 from hub.sessions.account_changes import AccountChanges
 from hub.sessions.registry import Registry, Session
 from hub.sessions.resync import Resync
 from protocol import closes
 
 GATHER_S: Final = 0.005
-CROWD: Final = 4
 CROWD_GATHER_S: Final = 0.05
 """How long arrivals are gathered, longer once a crowd comes: it then costs one announcement and one claim script an
 order for fifty, not for five."""
@@ -46,11 +46,11 @@ class Arrivals:
 
     async def serve(self, catch_up: Callable[[list[Session]], Awaitable[None]]) -> None:
         """Announces those who came within the same moment, and hands them to `catch_up`."""
-        is_crowd = False
+        gathering = Gathering(GATHER_S, CROWD_GATHER_S)
         while True:
             await self._someone_waits.wait()
-            await asyncio.sleep(CROWD_GATHER_S if is_crowd else GATHER_S)
-            is_crowd = len(self._waiting) >= CROWD
+            await gathering.pause()
+            gathering.takes(len(self._waiting))
             await self._take_batch(catch_up)
 
     async def _take_batch(self, catch_up: Callable[[list[Session]], Awaitable[None]]) -> None:

@@ -41,14 +41,14 @@ class Orders:
             if draft.idempotency_key is None:
                 raise
             return await self._first_under(draft, draft.idempotency_key), False
-        order = _order(made.inserted_primary_key[0], now_ms, draft)  # type: ignore[index]
+        order = Order.of(made.inserted_primary_key[0], now_ms, draft)  # type: ignore[index]
         return OrderRow(order, PENDING, draft.targets, draft.created_by), True
 
     async def _first_under(self, draft: Draft, key: str) -> OrderRow:
         query = select(orders).where(orders.c.idempotency_key == key)
         async with self._database.reading() as connection:
             first = _row((await connection.execute(query)).one())
-        same = _order(first.order.id, first.order.created_ms, draft) == first.order
+        same = Order.of(first.order.id, first.order.created_ms, draft) == first.order
         if not same or first.targets != draft.targets:
             raise Refusal("conflict", "Idempotency-Key: was used for another order; take a new one")
         return first
@@ -120,27 +120,6 @@ class Orders:
             await connection.execute(query)
 
 
-def _order(order_id: int, created_ms: int, draft: Draft) -> Order:
-    return Order(
-        id=order_id,
-        time_increments=draft.time_increments,
-        symbol_name=draft.symbol_name,
-        direction=draft.direction,
-        valid_duration=draft.valid_duration,
-        created_ms=created_ms,
-        expires_ms=created_ms + draft.valid_duration * 1_000,
-    )
-
-
 def _row(row: Any) -> OrderRow:
-    order = Order(
-        id=row.id,
-        time_increments=row.time_increments,
-        symbol_name=row.symbol_name,
-        direction=row.direction,
-        valid_duration=row.valid_duration,
-        created_ms=row.created_at,
-        expires_ms=row.created_at + row.valid_duration * 1_000,
-    )
     targets = msgspec.json.decode(row.targets, type=tuple[int, ...]) if row.targets is not None else None
-    return OrderRow(order, row.status, targets, row.created_by)
+    return OrderRow(Order.of(row.id, row.created_at, row), row.status, targets, row.created_by)
