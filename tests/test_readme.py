@@ -6,6 +6,7 @@ or `not run: why`. No block is unmarked.
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from tests.services.redis_server import RedisServer
 
 READMES = ("README.md", "README.zh-CN.md")
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^>]*?) -->\n)?```bash\n(?P<commands>.*?)\n```", re.DOTALL)
+HOMES = {".local", ".config", ".cache"}
+"""What a home has, which is the same directory here."""
 RUN, STAYS_UP, NOT_RUN = "run", "run, stays up", "not run"
 
 
@@ -98,3 +101,12 @@ def test_the_commands_work_from_the_first_to_the_last(
     shell = running(lambda directory: Shell(directory, text, hub_port))
     assert shell.wait(100) == 0, shell.log()
     assert re.search(r"success\D+1\b", shell.log()), "the trader's order of the README was taken"
+    made = {path.name for path in shell.directory.iterdir()} - HOMES - {shell.log_file.name}
+    assert offered_to_git({*made, "venv/"}) == set()
+
+
+def offered_to_git(names: set[str]) -> set[str]:
+    """Those that a checkout's `git add` would take."""
+    asked = ["git", "check-ignore", "--no-index", *sorted(names)]
+    ignored = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    return names - set(ignored.stdout.splitlines())
