@@ -8,8 +8,11 @@ import io
 import sys
 
 from hub.cli import app
-from hub.cli.errors import CommandError
+from hub.cli.errors import CommandError, Misused
 from hub.cli.screen import complain
+from hub.language import _
+
+OURS = ("hub", "protocol", "sql")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,9 +26,25 @@ def main(arguments: list[str] | None = None) -> int:
     except CommandError as error:
         complain(error)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in OURS:
+            raise
+        refusal = _not_installed(error)
+        complain(refusal)
+        return refusal.exit_code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
+
+
+def _not_installed(error: ModuleNotFoundError) -> Misused:
+    """The client's commands need no extra, those of the server do."""
+    return Misused(
+        _("This command needs the extra `hub`, which is not installed here ({module} is missing).").format(
+            module=error.name
+        ),
+        _("Install it: {command}").format(command=f"{sys.executable} -m pip install 'bn-auto[hub]'"),
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The texts in the reader's language: gettext catalogues of the domain "hub", read straight from their `.po`.
+"""The texts in the reader's language: gettext catalogues of the domain "hub".
 
-Anybody in the hub may import `_`; it imports nothing of ours. The `.po` is the only form kept, so there is no
-compiled file to grow stale. The invariant: a missing catalogue, message or language is English, never an error.
+An installation has them compiled (`.mo`); a checkout may have both, and a `.po` that is newer counts. The invariant:
+a missing catalogue, message or language is English, never an error.
 """
 
 import io
@@ -25,8 +25,9 @@ def wanted_language(environment: Mapping[str, str]) -> str:
 
 
 def catalogue_for(language: str) -> Path | None:
-    """The `.po` of this language: its own, or that of a sister (`zh`, `zh_SG` read `zh_CN`)."""
-    catalogues = {path.parent.parent.name: path for path in LOCALE_DIR.glob(f"*/LC_MESSAGES/{DOMAIN}.po")}
+    """The catalogue of this language, without its suffix: its own, or a sister's (`zh`, `zh_SG` read `zh_CN`)."""
+    found = LOCALE_DIR.glob(f"*/LC_MESSAGES/{DOMAIN}.[pm]o")
+    catalogues = {path.parent.parent.name: path.with_suffix("") for path in found}
     if language in catalogues:
         return catalogues[language]
     family = language.partition("_")[0]
@@ -39,15 +40,23 @@ def translations(language: str) -> NullTranslations:
     path = catalogue_for(language)
     if path is None:
         return NullTranslations()
-    # Imported here: who reads English needs no Babel.
+    source, compiled = path.with_suffix(".po"), path.with_suffix(".mo")
+    if compiled.exists() and not (source.exists() and source.stat().st_mtime > compiled.stat().st_mtime):
+        with compiled.open("rb") as file:
+            return GNUTranslations(file)
+    return GNUTranslations(_compiled(source))
+
+
+def _compiled(source: Path) -> io.BytesIO:
+    # Imported here: Babel takes longer to import than most commands to run.
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
     compiled = io.BytesIO()
-    with path.open("rb") as file:
+    with source.open("rb") as file:
         write_mo(compiled, read_po(file))
     compiled.seek(0)
-    return GNUTranslations(compiled)
+    return compiled
 
 
 _ = translations(wanted_language(os.environ)).gettext
