@@ -48,12 +48,13 @@ from hub.runtime.supervisor import Supervisor
 from hub.sessions.account_changes import AccountChanges
 from hub.sessions.arrivals import Arrivals
 from hub.sessions.expiry import Expiry
+from hub.sessions.intake import Turns
 from hub.sessions.presence import Survey
 from hub.sessions.recheck import Recheck
 from hub.sessions.registry import Registry
 from hub.sessions.restart_hint import RestartHint
 from hub.sessions.resync import Resync
-from hub.sessions.wire import RESTART_HINT
+from hub.sessions.wire import RESTART_HINT, TURNS
 from hub.store import Store
 from hub.upkeep import PARTS, Upkeep
 from hub.web import envelope, urls
@@ -337,7 +338,7 @@ def build(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         with metrics.measured_gc():
             async with hub.running():
-                yield {RESTART_HINT: hub.hint}
+                yield {RESTART_HINT: hub.hint, TURNS: Turns()}
 
     handlers: dict[Any, Any] = ERRORS
     app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)

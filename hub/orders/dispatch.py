@@ -196,7 +196,9 @@ class Dispatch:
             case Settled():
                 self._reports.take_settled(session, message, at_ms)
             case Halted(epoch=epoch):
-                log.info("agent halted", user_id=session.user_id, epoch=epoch)
+                if epoch != session.halted_epoch:
+                    session.halted_epoch = epoch
+                    log.info("agent halted", user_id=session.user_id, epoch=epoch)
             case Hello():
                 # The conversation's table lets no second hello through.
                 raise AssertionError("hello is for join()")

@@ -5,7 +5,10 @@ of another device changes nothing and is never dropped: it is kept as evidence t
 twice.
 """
 
-from typing import Final
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -32,6 +35,11 @@ _ERRORS: Final[dict[Verdict, Error]] = {
 }
 """Without an order id in answer to an ack, which may name an order that is only not live here any more."""
 
+CHECKS_AT_ONCE: Final = 3
+"""Reports that are held against the database at a time, of all sessions: publishing and the ledger need it, too."""
+CHECK_TURN_S: Final = 10.0
+"""How long a report waits for its turn; then the agent is told to report it again."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -47,6 +55,7 @@ class Reports:
         self._live = live
         self._ledger = ledger
         self._background = background
+        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
 
     def take_ack(self, session: Session, ack: Ack, at_ms: int) -> None:
         """The device has the order on disk."""
@@ -74,7 +83,7 @@ class Reports:
         if live is not None and live.is_with(session):
             self._report(session, result.order_id, event)
         else:
-            self._background.spawn(self._check_then_report(session, result.order_id, event), "report")
+            self._check(session, result.order_id, self._check_then_report(session, result.order_id, event), "report")
 
     def take_settled(self, session: Session, settled: Settled, at_ms: int) -> None:
         """How a position ended."""
@@ -103,40 +112,55 @@ class Reports:
                 outcome=event.outcome,
             )
 
+    def _check(self, session: Session, order_id: int, check: Coroutine[Any, Any, None], name: str) -> None:
+        """Asks the stores for this session, in a task; only so many at a time."""
+        session.work.begin()
+        self._background.spawn(self._in_turn(session, order_id, check), name)
+
+    async def _in_turn(self, session: Session, order_id: int, check: Coroutine[Any, Any, None]) -> None:
+        with session.work, contextlib.closing(check):
+            try:
+                async with asyncio.timeout(CHECK_TURN_S):
+                    await self._checks.acquire()
+            except TimeoutError:
+                busy = Unavailable("the database", "other reports wait for it")
+                return self._say_unavailable(session, order_id, busy)
+            try:
+                await check
+            except Unavailable as error:
+                self._say_unavailable(session, order_id, error)
+            finally:
+                self._checks.release()
+            return None
+
     async def _check_then_report(self, session: Session, order_id: int, event: Reported) -> None:
         """A result of an earlier connection: taken if the claim or the row is this device's, or if there is neither and
         the order was meant for this user: then it is the only fact there is."""
-        try:
-            owner = await self.owner(order_id, session.user_id)
-            if owner == session.device_id:
-                return self._report(session, order_id, event)
-            row = await self._store.orders.get(order_id)
-            if owner is None and row is not None and is_meant_for(row, session.user_id):
-                return self._report(session, order_id, event)
-            if row is not None:
-                await self.keep_evidence(order_id, session.user_id, event)
-            session.say(_about(order_id, _ERRORS["not_owner" if row else "no_such_order"]))
-        except Unavailable as error:
-            self._say_unavailable(session, order_id, error)
+        owner = await self.owner(order_id, session.user_id)
+        if owner == session.device_id:
+            return self._report(session, order_id, event)
+        row = await self._store.orders.get(order_id)
+        if owner is None and row is not None and is_meant_for(row, session.user_id):
+            return self._report(session, order_id, event)
+        if row is not None:
+            await self.keep_evidence(order_id, session.user_id, event)
+        session.say(_about(order_id, _ERRORS["not_owner" if row else "no_such_order"]))
+        return None
 
     def _report(self, session: Session, order_id: int, event: Reported) -> None:
         def answer(verdict: Verdict) -> None:
             if verdict == "recorded":
                 session.say(Recorded(order_id))
             elif verdict == "not_owner":
-                self._background.spawn(self._refuse(session, order_id, event), "contradiction")
+                self._check(session, order_id, self._refuse(session, order_id, event), "contradiction")
             else:
                 session.say(_about(order_id, _ERRORS[verdict]))
 
         self._ledger.reported(order_id, session.user_id, event, answer)
 
     async def _refuse(self, session: Session, order_id: int, event: Reported) -> None:
-        try:
-            await self.keep_evidence(order_id, session.user_id, event)
-        except Unavailable as error:
-            self._say_unavailable(session, order_id, error)
-        else:
-            session.say(_about(order_id, _ERRORS["not_owner"]))
+        await self.keep_evidence(order_id, session.user_id, event)
+        session.say(_about(order_id, _ERRORS["not_owner"]))
 
     def _say_unavailable(self, session: Session, order_id: int, error: Unavailable) -> None:
         session.say(Error(UNAVAILABLE.name, f"{error.what} is out of reach: the result is not recorded yet", order_id))

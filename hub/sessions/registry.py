@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from hub.cluster.bus import EventId
 from hub.model.delivery import holder_of
 from hub.runtime import metrics
+from hub.sessions.budget import Work
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, Outbox, frame_of
 from protocol.closes import Close
 from protocol.conversation import Conversation
@@ -36,6 +37,7 @@ class Session:
         "conversation",
         "device_id",
         "driver",
+        "halted_epoch",
         "have",
         "heard_ms",
         "journal",
@@ -48,6 +50,7 @@ class Session:
         "user_id",
         "username",
         "version",
+        "work",
     )
 
     def __init__(
@@ -63,6 +66,7 @@ class Session:
         conversation: Conversation[ToHub],
         now_ms: int,
         newest_order_id: int | None = None,
+        work: Work | None = None,
     ) -> None:
         self.user_id = user_id
         self.username = username
@@ -75,6 +79,8 @@ class Session:
         self.since_ms = now_ms
         self.heard_ms = now_ms
         self.newest_order_id = newest_order_id
+        self.work = work or Work()
+        self.halted_epoch: int | None = None
         self.journal: str | None = None
         self.device_id = ""
         self.version = ""

@@ -24,6 +24,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from hub.sessions.budget import Budget
+from hub.sessions.intake import PIECE, Intake, Turns
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, OUTBOX_BYTES, Outbox
 from hub.sessions.restart_hint import RestartHint
 from protocol import closes
@@ -31,6 +33,10 @@ from protocol import closes
 EXTENSION: Final = "hub.sessions.wire"
 RESTART_HINT: Final = "hub.sessions.restart_hint"
 """Where the lifespan's state has the process's `RestartHint`."""
+TURNS: Final = "hub.sessions.intake.turns"
+"""Where the lifespan's state has the process's `Turns`."""
+MOST_FRAGMENTS: Final = 1_024
+"""Of one message. Ours are sent whole."""
 INDIRECT: Final = -1
 """A descriptor's place where a frame has to go through the transport: something may wait there, or TLS is between."""
 STOPPED: Final = -2
@@ -55,10 +61,13 @@ class Wire:
     is half a microsecond away in memory. Whoever else writes or closes does it through `WatchedTransport`.
     """
 
-    __slots__ = ("_socket", "descriptor", "hear", "send", "transport")
+    __slots__ = ("_socket", "budget", "descriptor", "hear", "hold", "on_excess", "send", "transport")
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, budget: Budget | None = None) -> None:
         self.transport = transport
+        self.budget = budget or Budget(0.0)
+        self.on_excess: Callable[[], None] | None = None
+        self.hold: Callable[[bool], None] | None = None
         self._socket = _descriptor(transport)
         self.descriptor = self._socket
         self.hear: Callable[[bytes], None] | None = None
@@ -89,7 +98,12 @@ class Wire:
     def end(self) -> None:
         """Breaks the reference cycle between wire, session and protocol."""
         self.stop()
-        self.hear = self.send = None
+        self.hear = self.send = self.on_excess = None
+
+    def hold_reading(self, is_held: bool) -> None:
+        """Reads nothing more from the peer while it is held."""
+        if self.hold is not None:
+            self.hold(is_held)
 
     def write_behind(self, frame: bytes | memoryview) -> bool:
         """Behind what waits in the transport; False when too much waits, or nothing more may be said."""
@@ -165,11 +179,60 @@ class WireProtocol(WebSocketsSansIOProtocol):
     """For uvicorn's `ws=`."""
 
     wire: Wire
+    intake: Intake | None = None
+    """While something waits to be heard, or must."""
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
-        self.wire = Wire(self.transport)
+        self.wire = Wire(self.transport, Budget(self.loop.time()))
+        self.wire.hold = self._hold
         self.transport = WatchedTransport(self.transport, self.wire)  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """uvicorn's own for a short piece of a connection that is heard as it speaks; a long one is heard bit by bit.
+        The handshake comes whole, from `DoorProtocol`."""
+        if self.intake is not None or (len(data) > PIECE and self.handshake_initiated):
+            self._busy().take(data)
+        else:
+            self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        conn, budget = self.conn, self.wire.budget
+        conn.receive_data(data)
+        if conn.parser_exc is not None:
+            self.handle_parser_exception()
+            return
+        budget.messages -= len(conn.events)
+        budget.bytes -= len(data)
+        self.handle_events()
+        if budget.messages < 0 or budget.bytes < 0:
+            self._over_budget()
+
+    def _over_budget(self) -> None:
+        now_s, budget = self.loop.time(), self.wire.budget
+        wait_s = budget.wait_s(now_s)
+        if wait_s:
+            self._busy().pause(wait_s)
+            self.transport.pause_reading()
+            if budget.is_exceeded(now_s) and self.wire.on_excess is not None:
+                self.wire.on_excess()
+
+    def _busy(self) -> Intake:
+        if self.intake is None:
+            turns = self.app_state.get(TURNS) or Turns()
+            self.intake = Intake(self.loop, turns, self.transport, self._hear, self._heard_all)
+        return self.intake
+
+    def _heard_all(self) -> None:
+        self.intake = None
+
+    def _hold(self, is_held: bool) -> None:
+        if is_held:
+            self._busy().hold(True)
+            if not self.transport.is_closing():
+                self.transport.pause_reading()
+        elif self.intake is not None:
+            self.intake.hold(False)
 
     def eof_received(self) -> None:
         """The peer says no more and the loop will close: nothing is sent after it."""
@@ -179,6 +242,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.handshake_complete:
+            self._busy().hold(True)  # nothing is heard before the answer to the handshake
             extensions: dict[str, object] = self.scope["extensions"]  # type: ignore[assignment]
             extensions[EXTENSION] = self.wire
 
@@ -189,10 +253,30 @@ class WireProtocol(WebSocketsSansIOProtocol):
         elif not self.close_sent:
             wire.hear(bytes(event.data))
 
+    def handle_cont(self, event: Frame) -> None:
+        """uvicorn's own, for so many fragments; the size of the whole is minded by the parser."""
+        if len(self.frames) >= MOST_FRAGMENTS:
+            self.frames.clear()
+            self.conn.fail(closes.BAD_MESSAGE.code, f"a message of more than {MOST_FRAGMENTS} fragments")
+            self.handle_parser_exception()
+        elif not self.close_sent:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        """uvicorn's own; a peer that does not read gets no pongs either."""
+        if self.transport.get_write_buffer_size() > OUTBOX_BYTES:
+            self.conn.data_to_send()
+        else:
+            super().handle_ping()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """uvicorn's own; the descriptor is the kernel's again after it. And the end of the parser: a generator that
         holds the connection which holds it."""
         self.wire.stop()
+        self.wire.hold = None
+        if self.intake is not None:
+            self.intake.end()
+            self.intake = None
         super().connection_lost(exc)
         self.conn.parser.close()
 
@@ -203,6 +287,8 @@ class WireProtocol(WebSocketsSansIOProtocol):
         if is_close:
             self.wire.stop()
         await super().send(message)
+        if message["type"] == "websocket.accept" and self.intake is not None:
+            self.intake.hold(False)
         if is_close and self.close_timer is not None:
             self.close_timer.cancel()
             self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)

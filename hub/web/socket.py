@@ -16,6 +16,7 @@ from hub.clock import Clock
 from hub.errors import Refusal, Unavailable
 from hub.model.rights import may
 from hub.orders.dispatch import Dispatch
+from hub.sessions.budget import Budgets, Work
 from hub.sessions.outbox import Outbox, QueueOutbox
 from hub.sessions.registry import Session
 from hub.sessions.wire import EXTENSION, Wire
@@ -35,6 +36,7 @@ class Socket:
         self._auth = auth
         self._dispatch = dispatch
         self._hello_timeout_s = hello_timeout_s
+        self._budgets = Budgets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -43,7 +45,9 @@ class Socket:
         if principal is not None:
             await socket.accept(subprotocol=SUBPROTOCOL)
             newest = self._auth.newest_order_id
-            await _Connection(socket, principal, self._dispatch, newest, self._clock()).live(self._hello_timeout_s)
+            connection = _Connection(socket, principal, self._dispatch, newest, self._clock())
+            connection.mind(self._budgets)
+            await connection.live(self._hello_timeout_s)
 
     async def _admit(self, socket: WebSocket) -> LoggedIn | None:
         """Who is at the door; None when refused, which has then been answered."""
@@ -75,6 +79,17 @@ class _Connection:
         outbox = _outbox(socket, self._wire)
         self._session = _session(socket, principal, self._conversation, outbox, newest_order_id, now_ms)
 
+    def mind(self, budgets: Budgets) -> None:
+        """Holds the peer to its user's budget, where the server lends us the way in."""
+        if self._wire is not None:
+            self._wire.budget = budgets.of(self._session.user_id, asyncio.get_running_loop().time())
+            self._wire.on_excess = self._end_excess
+
+    def _end_excess(self) -> None:
+        if self._session.closed is None:
+            log.warning("a session says more than it may", user_id=self._session.user_id)
+            self._dispatch.end(self._session, closes.SLOW_CONSUMER, "more messages than a session may say")
+
     async def live(self, hello_timeout_s: float) -> None:
         session = self._session
         self._dispatch.arrive(session)
@@ -100,25 +115,28 @@ class _Connection:
         session.outbox.end()
 
     async def _greet(self, timeout_s: float) -> bool:
-        """Takes the hello; False when the peer went first, or said none in time."""
+        """Takes the hello; False when the peer went first, or said none in time, whatever else it said."""
         try:
             async with asyncio.timeout(timeout_s):
-                text = await self._next_text()
+                hello = await self._next_hello()
         except TimeoutError:
             self._dispatch.end(self._session, closes.HELLO_TIMEOUT)
             return False
-        if text is None:
+        if hello is None:
             return False
-        if self._session.closed is not None:
-            return False
-        message = self._conversation.receive(text)
-        if isinstance(message, Error):
-            self._session.say(message)
-            return await self._greet(timeout_s)
-        if not isinstance(message, Hello):
-            raise RemoteProtocolError("the first message is hello")
-        self._dispatch.join(self._session, message)
+        self._dispatch.join(self._session, hello)
         return True
+
+    async def _next_hello(self) -> Hello | None:
+        """None where the connection ends before it; messages of types that we do not know are answered."""
+        while (text := await self._next_text()) is not None and self._session.closed is None:
+            message = self._conversation.receive(text)
+            if isinstance(message, Hello):
+                return message
+            if not isinstance(message, Error):
+                raise RemoteProtocolError("the first message is hello")
+            self._session.say(message)
+        return None
 
     def _hear_wire(self, text: bytes) -> None:
         """The same without a task in between; the protocol that calls us takes no exceptions."""
@@ -172,6 +190,7 @@ def _session(
         conversation=conversation,
         now_ms=now_ms,
         newest_order_id=newest_order_id,
+        work=Work(outbox.hold_reading if isinstance(outbox, Wire) else None),
     )
 
 

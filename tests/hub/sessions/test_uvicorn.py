@@ -6,11 +6,24 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-OVERRIDDEN = ("connection_made", "connection_lost", "eof_received", "handle_connect", "handle_text", "send", "shutdown")
+OVERRIDDEN = (
+    "connection_made",
+    "connection_lost",
+    "data_received",
+    "eof_received",
+    "handle_connect",
+    "handle_cont",
+    "handle_ping",
+    "handle_text",
+    "send",
+    "shutdown",
+)
 ATTRIBUTES = (
     "transport",
     "scope",
+    "frames",
     "handshake_complete",
+    "handshake_initiated",
     "close_sent",
     "close_timer",
     "app_state",
@@ -21,7 +34,7 @@ ATTRIBUTES = (
 )
 
 
-@pytest.mark.parametrize("name", [*OVERRIDDEN, "stop_keepalive"])
+@pytest.mark.parametrize("name", [*OVERRIDDEN, "stop_keepalive", "handle_events", "handle_parser_exception"])
 def test_the_websocket_protocol_has_the_methods_that_are_overridden_or_called(name: str) -> None:
     assert callable(getattr(WebSocketsSansIOProtocol, name))
 

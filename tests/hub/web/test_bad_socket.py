@@ -456,3 +456,31 @@ def _has_gone(agent: RawAgent) -> bool:
     except ConnectionClosed:
         return True
     return False
+
+
+AFTER_AN_OUTAGE = 1_500
+"""Of the 5,000 that the budget lets an agent repeat; tests/hub/sessions/test_budget.py has the whole."""
+
+
+def test_an_agent_that_repeats_much_after_an_outage_is_answered_for_all_of_it(scene: Scene) -> None:
+    """Orders that are no longer live: each result is held against the database, and a few at a time are."""
+    user = scene.client.user()
+    agent = scene.greeted(user)
+    for order_id in range(1, AFTER_AN_OUTAGE + 1):
+        agent.say(ACK | {"order_id": 10**12 + order_id})
+    for order_id in range(1, 101):
+        agent.say(RESULT | {"order_id": 10**12 + order_id})
+    answered = [agent.hear("error") for _ in range(AFTER_AN_OUTAGE + 100)]
+    assert {error["code"] for error in answered} == {"UNKNOWN_ORDER"}
+    about = sorted(error["order_id"] for error in answered if error.get("order_id"))
+    assert about == [10**12 + order_id for order_id in range(1, 101)]
+    assert agent.is_served()
+
+
+def test_whoever_says_halted_again_and_again_is_logged_once_an_epoch(scene: Scene) -> None:
+    agent = scene.greeted()
+    before = scene.client.hub.log().count("agent halted")
+    for epoch in (1, 1, 1, 2, 2):
+        agent.say(HALTED | {"epoch": epoch})
+    assert agent.is_served()
+    assert scene.client.hub.log().count("agent halted") == before + 2
