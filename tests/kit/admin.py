@@ -111,6 +111,16 @@ class Books:
         """By user; for one order, or for orders of different users."""
         return {row.user_id: row.outcome for row in await self.rows(*order_ids)}
 
+    async def expiries(self, *order_ids: int) -> dict[int, int]:
+        """The end of each order's window, in milliseconds since the Unix epoch."""
+        if self._engine.name == "mysql":
+            created_ms = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000"
+        else:
+            created_ms = "CAST(ROUND((julianday(created_at) - 2440587.5) * 86400000) AS INTEGER)"
+        among = ", ".join(map(str, order_ids))
+        found = await self._select(f"SELECT id, {created_ms} + valid_duration * 1000 FROM orders WHERE id IN ({among})")
+        return {row[0]: int(row[1]) for row in found}
+
     async def value(self, query: str) -> Any:
         """The first column of the first row."""
         return (await self._select(query))[0][0]
