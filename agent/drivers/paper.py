@@ -21,6 +21,8 @@ from protocol.messages import INCREMENT_SECONDS, Order
 
 FILE_NAME: Final = "paper.db"
 
+UNDER_WAY_MS: Final = 60_000
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, refused TEXT, stake TEXT NOT NULL, payout_ratio TEXT NOT NULL,
@@ -94,10 +96,11 @@ class PaperExchange:
         return await self._place(order, stake, payout_ratio)
 
     async def find(self, entry: Entry) -> Submitted | Refused | None:
-        """The paper exchange always knows: what it has not got, it never took."""
+        """What it has not got it never took; but for a minute a request may still be under way to it."""
         row = self._db.execute("SELECT min(id) FROM requests WHERE order_id = ?", (entry.order.id,)).fetchone()
         if row[0] is None:
-            return Refused(Reason("paper.never_came"))
+            age_ms = self._world.read().wall_ms - (entry.submitted_wall_ms or 0)
+            return Refused(Reason("paper.never_came")) if age_ms > UNDER_WAY_MS else None
         return self._answer(row[0])
 
     async def settle(self, entry: Entry) -> Settlement | None:

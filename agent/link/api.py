@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from agent.model.account import is_loopback
-from agent.model.engine import Entry, Refused
+from agent.model.engine import LONGEST_MESSAGE, Entry, Refused, fitting
 from agent.model.reasons import Reason
 
 TIMEOUT_S: Final = 10.0
@@ -89,8 +89,8 @@ class HubApi:
         """Hand a result in; None when the hub has it on disk. Raises Unavailable."""
         result = {
             "success": entry.outcome == "success",
-            "message": entry.message,
-            "data": entry.data,
+            "message": entry.message[:LONGEST_MESSAGE],
+            "data": fitting(entry.data),
             "outcome": entry.outcome,
             "executed_ms": entry.executed_ms,
         }

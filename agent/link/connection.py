@@ -17,6 +17,7 @@ from agent.world import World, deadline
 from protocol.closes import HEARTBEAT_LOST, Close, close_for
 from protocol.conversation import Conversation, RemoteProtocolError, State
 from protocol.messages import (
+    CAUGHT_UP,
     Cancel,
     CaughtUp,
     Error,
@@ -38,7 +39,7 @@ BURST: Final = 3
 OUTBOX_LIMIT: Final = 20_000
 CLOSE_REASON_BYTES: Final = 120
 
-Heard = OrderMessage | Recorded | CaughtUp | Cancel | HaltMessage | Resume | Error
+Heard = OrderMessage | Recorded | Cancel | HaltMessage | Resume | Error
 
 
 class Listener(Protocol):
@@ -53,11 +54,18 @@ class Listener(Protocol):
         ...
 
     def caught_up(self) -> None:
-        """The hub has answered the first question after its welcome: what it sent at once has been heard."""
+        """What the hub has of the orders in `have` has been heard.
+
+        It says so itself; an older hub has said it before it answers the first question after its welcome.
+        """
         ...
 
     def heard(self, message: Heard) -> None:
         """Anything else that the hub says."""
+        ...
+
+    def heartbeat(self) -> None:
+        """Another heartbeat has passed, and the connection is open."""
         ...
 
 
@@ -78,6 +86,7 @@ class Connection:
         self._asked: Reading = hub_clock.read()
         self._burst = BURST
         self._is_caught_up = False
+        self._tells_the_end = False
         self._ignored = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -86,10 +95,12 @@ class Connection:
         """Between the welcome and the close."""
         return self._conversation.state is State.OPEN and self._socket.close_code is None
 
-    def offer(self, message: ToHub) -> None:
+    def offer(self, message: ToHub) -> bool:
         """Put it in the outbox, if the connection is open. A full outbox ends the connection, nobody waits."""
-        if self.is_open:
+        is_open = self.is_open
+        if is_open:
             self._say(message)
+        return is_open
 
     async def run(self) -> tuple[Close, str]:
         """Until the close, which is returned with its reason."""
@@ -158,6 +169,8 @@ class Connection:
             case OrderMessage():
                 self._hub_clock.not_before(message.sent_ms)
                 self._listener.heard(message)
+            case CaughtUp():
+                self._catch_up()
             case _:
                 self._listener.heard(message)
 
@@ -166,6 +179,7 @@ class Connection:
         self._patience_s = 2.0 * every_s
         now = welcome.hub_time_ms
         self._hub_clock.restart(Sample(self._asked.monotonic_ms, now, now, self._hub_clock.read()))
+        self._tells_the_end = CAUGHT_UP in welcome.features
         self._hub_clock.ask_by(self._ask)
         self._listener.welcomed(welcome)
         self._tell_clock()
@@ -177,12 +191,16 @@ class Connection:
             sample = Sample(reply.t0_ms, reply.t1_ms, reply.t2_ms, self._hub_clock.read())
             self._hub_clock.add(sample)
             self._tell_clock()
-        if not self._is_caught_up:
-            self._is_caught_up = True
-            self._listener.caught_up()
+        if not self._tells_the_end:
+            self._catch_up()
         self._burst -= 1
         if self._burst > 0:
             self._ask()
+
+    def _catch_up(self) -> None:
+        if not self._is_caught_up:
+            self._is_caught_up = True
+            self._listener.caught_up()
 
     def _ask(self) -> None:
         self._asked = self._hub_clock.read()
@@ -195,6 +213,7 @@ class Connection:
         while True:
             await self._world.sleep(every_s)
             self._ask()
+            self._listener.heartbeat()
 
     async def _write(self) -> None:
         while True:

@@ -65,10 +65,9 @@ class Link:
         """Whether the hub has said welcome and is still there."""
         return self._connection is not None and self._connection.is_open
 
-    def offer(self, message: ToHub) -> None:
+    def offer(self, message: ToHub) -> bool:
         """Send it if there is a connection. If there is none the journal repeats it after the next welcome."""
-        if self._connection is not None:
-            self._connection.offer(message)
+        return self._connection is not None and self._connection.offer(message)
 
     async def run(self, token: str, listener: Listener) -> Lost:
         """Stay connected; returns the close that allows no return. Cancel it to give up."""

@@ -36,6 +36,15 @@ class Owner(msgspec.Struct, frozen=True):
         return f"{re.sub('[^A-Za-z0-9_-]', '_', self.username)[:40]}-{digest}"
 
 
+class Starts(msgspec.Struct, frozen=True):
+    """Random ids: of the journal, of this start of the program, of the one before that a hub knows."""
+
+    journal: str
+    start: str
+    previous: str | None
+    is_known: bool
+
+
 def normal_server(url: str) -> str:
     """One spelling of a hub's address. Raises ValueError unless it is http(s)://host[:port][/path]."""
     parts = urlsplit(url.strip())

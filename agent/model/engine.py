@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agent.model.reasons import Reason
-from protocol.messages import Order, Outcome
+from protocol.messages import OUTCOMES, Order, Outcome, limit_depth
 from protocol.messages import SettledAs as SettledAs
 from protocol.messages import Source as Source
 
@@ -34,6 +34,7 @@ class State(StrEnum):
 
 
 Move = Outcome | Literal["submit", "recorded"]
+ResolvedBy = Literal["exchange", "person", "hub"]
 
 MOVES: Final[dict[State, dict[Move, State]]] = {
     State.RECEIVED: {"submit": State.SUBMITTING, "rejected": State.DONE, "expired": State.DONE},
@@ -48,16 +49,24 @@ WHILE_UNKNOWN: Final[dict[State, dict[Move, State]]] = {
 }
 """What an entry may do besides, while its outcome is `unknown`: become a fact, which is reported (again)."""
 
+TOLD_BY_HUB: Final[dict[State, dict[Move, State]]] = {
+    State.RECEIVED: dict.fromkeys(OUTCOMES, State.DONE),
+}
+"""What an entry may do besides where the hub has an outcome of it already, from a journal that is newer than this one:
+end with it, and not be submitted."""
+
 
 class IllegalMove(RuntimeError):
     """A move that the tables do not have: a bug of ours, and the reason why nothing happens twice."""
 
 
-def move(state: State, step: Move, outcome: Outcome | None = None) -> State:
-    """The state after a step of an entry with this outcome. Raises IllegalMove."""
+def move(state: State, step: Move, outcome: Outcome | None = None, by: ResolvedBy | None = None) -> State:
+    """The state after a step of an entry with this outcome, `by` whose word. Raises IllegalMove."""
     after = MOVES[state].get(step)
     if after is None and outcome == "unknown":
         after = WHILE_UNKNOWN[state].get(step)
+    if after is None and by == "hub":
+        after = TOLD_BY_HUB.get(state, {}).get(step)
     if after is None:
         raise IllegalMove(f"{step!r} is no move from {state.value!r}")
     return after
@@ -95,8 +104,6 @@ class Ambiguous(msgspec.Struct, frozen=True):
 
 Answer = Submitted | Refused | NotSent | Ambiguous
 
-ResolvedBy = Literal["exchange", "person", "hub"]
-
 
 class Submission(msgspec.Struct, frozen=True):
     """What is about to be submitted, where, and when by the hub's clock and by the wall's."""
@@ -126,17 +133,42 @@ class Conclusion(msgspec.Struct, frozen=True):
         return self.reason.text() if self.reason is not None else ""
 
 
+LONGEST_MESSAGE: Final = 2_000
+LONGEST_DATA: Final = 48 * 1024
+"""Bytes of JSON: what is left of a message's 64 KiB for the rest of it, with room to spare."""
+KEPT_OF_CUT: Final = 4_000
+
+
+def fitting(data: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The data if a message can carry it, else the beginning of its JSON under `cut`, with its length in `bytes`."""
+    if data is None:
+        return None
+    try:
+        text = msgspec.json.encode(data)
+        limit_depth(data)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return {"cut": "", "bytes": 0}
+    if len(text) <= LONGEST_DATA:
+        return data
+    return {"cut": text[:KEPT_OF_CUT].decode(errors="replace"), "bytes": len(text)}
+
+
+def resolved(end: Conclusion, by: ResolvedBy) -> Conclusion:
+    """The same conclusion, of an entry that had been unknown."""
+    return msgspec.structs.replace(end, resolved_by=by)
+
+
 def conclude(answer: Answer, executed_ms: int) -> Conclusion:
     """What an answer of the exchange means for the entry."""
     match answer:
         case Submitted(exchange_order_id, data, entry_price):
-            return Conclusion("success", executed_ms, None, data, exchange_order_id, entry_price)
+            return Conclusion("success", executed_ms, None, fitting(data), exchange_order_id, entry_price)
         case Refused(reason, data):
-            return Conclusion("failed", executed_ms, reason, data)
+            return Conclusion("failed", executed_ms, reason, fitting(data))
         case NotSent(reason, is_late, data):
-            return Conclusion("expired" if is_late else "failed", executed_ms, reason, data)
+            return Conclusion("expired" if is_late else "failed", executed_ms, reason, fitting(data))
         case Ambiguous(reason, data):
-            return Conclusion("unknown", executed_ms, reason, data)
+            return Conclusion("unknown", executed_ms, reason, fitting(data))
 
 
 TOO_LATE: Final = frozenset({"window.over", "unanswered"})
@@ -186,6 +218,7 @@ class Entry(msgspec.Struct, frozen=True):
     entry_price: Decimal | None = None
     exchange_order_id: str | None = None
     resolved_by: ResolvedBy | None = None
+    not_taken: str | None = None
     settled_ms: int | None = None
     result: SettledAs | None = None
     source: Source | None = None

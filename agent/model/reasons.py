@@ -29,6 +29,11 @@ TEMPLATES: Final[dict[str, str]] = {
     "person.refused": N_("you decided against it"),
     "person.looked": N_("you looked at the exchange and said so"),
     "terms.changed": N_("the stake or the ratio changed while the question was open"),
+    "told.hub": N_("the hub has this outcome of it already"),
+    "hub.behind": N_(
+        "the hub's newest order is {theirs}, this computer has had {ours}: its database is an older copy or another "
+        "one, and nothing is placed"
+    ),
     # the exchange
     "driver.timeout": N_("the exchange did not answer within {seconds} s"),
     "driver.failed": N_("the driver failed: {kind}"),

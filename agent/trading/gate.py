@@ -45,6 +45,11 @@ class Gate:
         self._world = world
         self._decide = decide
         self._cancelled: dict[int, Reason] = {}
+        self._held: Reason | None = None
+
+    def hold(self, reason: Reason | None) -> None:
+        """Let nothing through for this reason; None: let through again."""
+        self._held = reason
 
     def cancel(self, order_id: int, reason: Reason) -> None:
         """Let this one through no more, also if it comes only later."""
@@ -82,7 +87,7 @@ class Gate:
             return Refused(Reason("unanswered"))
 
     def _check(self, order: Order) -> Approved | Refused:
-        refused = self._cancelled.get(order.id) or self._halted() or self._drivers.refuses()
+        refused = self._cancelled.get(order.id) or self._held or self._halted() or self._drivers.refuses()
         return Refused(refused) if refused is not None else self._terms.of(order)
 
     def _halted(self) -> Reason | None:

@@ -14,22 +14,16 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agent.model import engine
-from agent.model.account import Owner
+from agent.model.account import Owner, Starts
 from agent.model.clock import HubTime
-from agent.model.engine import Conclusion, Entry, Halting, Mode, Settlement, State, Submission
+from agent.model.engine import Conclusion, Entry, Halting, Mode, ResolvedBy, Settlement, State, Submission
 from agent.trading import schema
+from agent.trading.journal_file import FILE_NAME, LOCK_NAME, JournalBroken, JournalBusy, broken_if, lock, locked, opened
 from protocol.messages import Order, Outcome
 
-FILE_NAME: Final = "journal.db"
-LOCK_NAME: Final = "lock.db"
+__all__ = ["FILE_NAME", "LOCK_NAME", "Journal", "JournalBroken", "JournalBusy", "locked"]
 
-
-class JournalBroken(RuntimeError):
-    """The journal cannot be read or written: the environment's fault. Nothing may be traded without it."""
-
-
-class JournalBusy(JournalBroken):
-    """Another process of this computer is running for this owner."""
+_UNREPORTED: Final = "WHERE state <> 'reported' AND not_taken IS NULL ORDER BY order_id DESC LIMIT ?"
 
 
 class Journal:
@@ -41,11 +35,11 @@ class Journal:
     def __init__(self, folder: Path, owner: Owner | None = None, mode: Literal["write", "read"] = "write") -> None:
         self._lock: sqlite3.Connection | None = None
         self._is_open = True
-        with _broken_if(folder):
+        with broken_if(folder):
             if mode == "write":
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._lock = _lock(folder / LOCK_NAME)
-            self._db = _open(folder / FILE_NAME, mode)
+                self._lock = lock(folder / LOCK_NAME)
+            self._db = opened(folder / FILE_NAME, mode)
             self._prepare(mode)
             self._select = schema.select(self._db)
         self._watchers: list[Callable[[Entry], None]] = []
@@ -106,13 +100,22 @@ class Journal:
             "exchange_order_id": end.exchange_order_id,
             "entry_price": None if end.entry_price is None else str(end.entry_price),
             "resolved_by": end.resolved_by,
+            "not_taken": None,
         }
-        return self._move(order_id, end.outcome, changed)
+        return self._move(order_id, end.outcome, changed, end.resolved_by)
 
     def note_recorded(self, order_id: int, outcome: Outcome) -> Entry:
         """The hub has this outcome on disk. One that the entry no longer has is not what there is to report."""
         entry = self._get(order_id)
         return self._move(order_id, "recorded", {}) if entry.outcome == outcome else entry
+
+    def note_not_taken(self, order_id: int, code: str) -> None:
+        """The hub will never take the report, and says why; the entry stays."""
+        self._set(order_id, "not_taken", code)
+
+    def note_told(self, order_id: int, source: str) -> None:
+        """The hub has been told how the position ended, as far as this source knows."""
+        self._set(order_id, "told", source)
 
     def note_settled(self, order_id: int, settlement: Settlement) -> Entry:
         """Write down how the position ended. What is confirmed is not estimated again."""
@@ -155,14 +158,44 @@ class Journal:
         """What was submitted since that time of the hub's clock, in any mode, oldest first."""
         return list(self._entries("WHERE submitted_ms >= ? ORDER BY submitted_ms, order_id", hub_ms))
 
+    def to_report(self) -> list[Entry]:
+        """Outcomes that the hub does not have, and may take."""
+        return list(self._entries("WHERE state = 'done' AND not_taken IS NULL ORDER BY created_ms, order_id"))
+
+    def unreported(self, limit: int = 2_500) -> list[int]:
+        """The ids of all that is not reported, whatever any clock says; the newest, if there are more than `limit`."""
+        return [entry.order.id for entry in self._entries(_UNREPORTED, limit)]
+
+    def settled_and_not_told(self) -> list[Entry]:
+        """Ended positions of which the hub has not been told what is known by now."""
+        return list(self._entries("WHERE source IS NOT NULL AND told IS NOT source ORDER BY order_id"))
+
+    def newest(self) -> Entry | None:
+        """The entry with the highest order id."""
+        return next(self._entries("ORDER BY order_id DESC LIMIT 1"), None)
+
+    def last_submitted(self) -> Entry | None:
+        """The entry that was submitted last."""
+        return next(self._entries("WHERE submitted_ms IS NOT NULL ORDER BY submitted_ms DESC LIMIT 1"), None)
+
     def in_window(self, now_ms: int, limit: int = 5_000) -> list[Entry]:
         """Orders whose window is open; the newest, if there are more than `limit`."""
         return list(self._entries("WHERE expires_ms > ? ORDER BY order_id DESC LIMIT ?", now_ms, limit))
 
-    def unreported(self, limit: int = 2_500) -> list[int]:
-        """The ids of all that is not reported, whatever any clock says; the newest, if there are more than `limit`."""
-        found = self._entries("WHERE state <> 'reported' ORDER BY order_id DESC LIMIT ?", limit)
-        return [entry.order.id for entry in found]
+    def starts(self, fresh: Callable[[], str]) -> Starts:
+        """This start of the program. One that no hub has welcomed is the same start still. `fresh` makes an id."""
+        kept = self._meta("starts")
+        starts = msgspec.json.decode(kept, type=Starts) if kept else Starts(fresh(), fresh(), None, is_known=False)
+        if starts.is_known:
+            starts = Starts(starts.journal, fresh(), starts.start, is_known=False)
+        self._keep("starts", _text(starts))
+        return starts
+
+    def note_start_known(self) -> None:
+        """The hub has welcomed this start."""
+        starts = msgspec.json.decode(self._meta("starts") or "null", type=Starts)
+        if not starts.is_known:
+            self._keep("starts", _text(msgspec.structs.replace(starts, is_known=True)))
 
     def device_id(self, new: str) -> str:
         """What the hub knows this journal's device by: `new` for a new journal, the same ever after."""
@@ -190,13 +223,13 @@ class Journal:
 
     # inside
 
-    def _move(self, order_id: int, step: engine.Move, changed: dict[str, Any]) -> Entry:
+    def _move(self, order_id: int, step: engine.Move, changed: dict[str, Any], by: ResolvedBy | None = None) -> Entry:
         columns = "".join(f", {name} = ?" for name in changed)
         with self._step() as db:
             row = db.execute("SELECT state, outcome FROM entries WHERE order_id = ?", (order_id,)).fetchone()
             if row is None:
                 raise engine.IllegalMove(f"order {order_id} is not in the journal")
-            after = engine.move(State(row["state"]), step, row["outcome"])
+            after = engine.move(State(row["state"]), step, row["outcome"], by)
             values = (after, *changed.values(), order_id)
             db.execute(f"UPDATE entries SET state = ?{columns} WHERE order_id = ?", values)  # noqa: S608 our own names
         return self._tell(self._get(order_id))
@@ -206,6 +239,10 @@ class Journal:
             watcher(entry)
         return entry
 
+    def _set(self, order_id: int, column: str, value: str) -> None:
+        with self._step() as db:
+            db.execute(f"UPDATE entries SET {column} = ? WHERE order_id = ?", (value, order_id))  # noqa: S608 our own names
+
     def _get(self, order_id: int) -> Entry:
         entry = self.entry(order_id)
         if entry is None:
@@ -213,14 +250,14 @@ class Journal:
         return entry
 
     def _entries(self, where: str, *values: object) -> Iterator[Entry]:
-        with _broken_if("the journal"):
+        with broken_if("the journal"):
             rows = self._db.execute(f"{self._select} {where}", values).fetchall()
         return map(schema.entry, rows)
 
     @contextmanager
     def _step(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on disk when it ends, or not there at all."""
-        with _broken_if("the journal"):
+        with broken_if("the journal"):
             self._db.execute("BEGIN IMMEDIATE" if self._lock else "BEGIN")
             with self._db:
                 yield self._db
@@ -244,59 +281,13 @@ class Journal:
         return owner or kept or Owner("", "")
 
     def _meta(self, key: str) -> str | None:
-        with _broken_if("the journal"):
+        with broken_if("the journal"):
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def _keep(self, key: str, value: str) -> None:
         with self._step() as db:
             db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
-
-
-def _open(path: Path, mode: str) -> sqlite3.Connection:
-    is_read = mode == "read"
-    where = f"{path.absolute().as_uri()}?mode=rw" if is_read else path
-    db = sqlite3.connect(where, uri=is_read, isolation_level=None)
-    db.row_factory = sqlite3.Row
-    if is_read:
-        db.execute("PRAGMA query_only = ON")
-        return db
-    path.chmod(0o600)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep every agent out of a journal's folder. Raises JournalBusy."""
-    with _broken_if(folder):
-        lock = _lock(folder / LOCK_NAME)
-    try:
-        yield
-    finally:
-        lock.close()
-
-
-def _lock(path: Path) -> sqlite3.Connection:
-    """SQLite's own lock on an empty file: works on every system, and a dead process holds it no longer."""
-    lock = sqlite3.connect(path, isolation_level=None, timeout=0)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise JournalBusy("another agent is already running for this user on this computer") from None
-        raise
-    return lock
-
-
-@contextmanager
-def _broken_if(what: object) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise JournalBroken(f"{what} cannot be used: {error}") from error
 
 
 def _text(value: object) -> str:

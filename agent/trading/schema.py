@@ -12,7 +12,7 @@ import msgspec
 from agent.model.engine import Entry, Mode, State
 from protocol.messages import Order
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 
 _ENTRIES: Final = """
 CREATE TABLE entries (
@@ -52,7 +52,7 @@ CREATE INDEX entries_unknown ON entries (outcome) WHERE outcome = 'unknown';
 
 _META: Final = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
-_COLUMNS: Final = (
+_COLUMNS_OF_2: Final = (
     '"order", state, received_ms, uncertainty_ms, driver, mode, outcome, message, reason_code, reason_facts, data, '
     "executed_ms, stake, payout_ratio, submitted_ms, submitted_wall_ms, entry_price, exchange_order_id, resolved_by, "
     "settled_ms, result, source, profit"
@@ -65,15 +65,26 @@ _COLUMNS_OF_1: Final = """"order", state, received_ms, uncertainty_ms, 'paper' A
     AS source, profit"""
 """The first version had no driver but the paper exchange, and kept no time of submission."""
 
-_FROM_1_TO_2: Final = f"""
+_COLUMNS: Final = {1: _COLUMNS_OF_1, 2: _COLUMNS_OF_2, 3: f"{_COLUMNS_OF_2}, not_taken"}
+
+_TO_2: Final = f"""
 ALTER TABLE entries RENAME TO entries_of_1;
 DROP INDEX entries_open;
 DROP INDEX entries_window;
 {_ENTRIES}
-INSERT INTO entries (order_id, created_ms, expires_ms, {_COLUMNS})
+INSERT INTO entries (order_id, created_ms, expires_ms, {_COLUMNS_OF_2})
     SELECT order_id, created_ms, expires_ms, {_COLUMNS_OF_1} FROM entries_of_1;
 DROP TABLE entries_of_1;
 """  # noqa: S608 our own names
+
+_TO_3: Final = """
+ALTER TABLE entries ADD COLUMN not_taken TEXT;
+ALTER TABLE entries ADD COLUMN told TEXT;
+UPDATE entries SET told = source;
+"""
+
+_STEPS: Final = {0: _ENTRIES + _META + _TO_3, 1: _TO_2 + _TO_3, 2: _TO_3}
+"""From each version to this one."""
 
 _order: Final = msgspec.json.Decoder(Order)
 _facts: Final = msgspec.json.Decoder(dict[str, str])
@@ -86,7 +97,7 @@ def version(db: sqlite3.Connection) -> int:
 
 def prepare(db: sqlite3.Connection) -> None:
     """Make the tables, or bring those of an older version up to date, in one transaction."""
-    steps = {0: _ENTRIES + _META, 1: _FROM_1_TO_2}.get(version(db))
+    steps = _STEPS.get(version(db))
     if steps is not None:
         try:
             db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;")
@@ -98,7 +109,7 @@ def prepare(db: sqlite3.Connection) -> None:
 
 def select(db: sqlite3.Connection) -> str:
     """The beginning of every query for entries, as this file's version wants it."""
-    return f"SELECT {_COLUMNS if version(db) >= SCHEMA else _COLUMNS_OF_1} FROM entries"  # noqa: S608 our own names
+    return f"SELECT {_COLUMNS.get(version(db), _COLUMNS_OF_2)} FROM entries"  # noqa: S608 our own names
 
 
 def entry(row: sqlite3.Row) -> Entry:

@@ -15,6 +15,7 @@ from protocol.conversation import Conversation
 from protocol.messages import (
     SUBPROTOCOL,
     Ack,
+    Error,
     Halt,
     Halted,
     Hello,
@@ -22,6 +23,7 @@ from protocol.messages import (
     OrderMessage,
     Recorded,
     Result,
+    Settled,
     Time,
     TimeReply,
     ToAgent,
@@ -59,6 +61,10 @@ class HubOnLoopback:
         self.refuses_sockets: int | None = None
         self.http_failures = 0
         self.hub_id: str | None = None
+        self.newest_order_id: int | None = None
+        self.features: list[str] = []
+        self.errors: dict[int, list[Error]] = defaultdict(list)
+        """What to answer to the next results of an order, instead of `recorded`."""
 
         self.seats: list[Seat] = []
         self.logins: list[dict[str, Any]] = []
@@ -67,8 +73,11 @@ class HubOnLoopback:
         self.acks: dict[int, list[Ack]] = defaultdict(list)
         self.results: dict[int, list[Result]] = defaultdict(list)
         self.halted: list[int] = []
+        self.halts: list[Halted] = []
+        self.settled: list[Settled] = []
         self.times = 0
         self.by_http: dict[int, dict[str, Any]] = {}
+        self.devices_by_http: dict[int, str] = {}
         self.goodbyes: list[int | None] = []
 
         self._port = 0
@@ -133,7 +142,8 @@ class HubOnLoopback:
         if body["password"] != self.password:
             return _answer(401, "wrong username or password")
         end = self.now_ms() + 24 * HOUR_MS
-        data = {"token": f"token of {body['username']}", "user_id": 7, "expire_at": None, "token_expire_at": "later"}
+        token = f"token of {body['username']} on {body['device_id']}"
+        data = {"token": token, "user_id": 7, "expire_at": None, "token_expire_at": "later"}
         return _answer(200, "success", {**data, "token_expire_ms": end, "expire_ms": None, "hub_id": self.hub_id})
 
     async def _record(self, request: web.Request) -> web.Response:
@@ -144,6 +154,7 @@ class HubOnLoopback:
             return _answer(401, "no token")
         body = await request.json()
         self.by_http[body["order_id"]] = body["result"]
+        self.devices_by_http[body["order_id"]] = request.headers["Authorization"].rpartition(" on ")[2]
         return _answer(200, "success")
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -179,16 +190,22 @@ class HubOnLoopback:
                 self.acks[message.order_id].append(message)
             case Result():
                 self.results[message.order_id].append(message)
-                if self.records:
+                if self.errors[message.order_id]:
+                    await seat.send(self.errors[message.order_id].pop(0))
+                elif self.records:
                     await seat.send(Recorded(message.order_id))
             case Halted():
                 self.halted.append(message.epoch)
+                self.halts.append(message)
+            case Settled():
+                self.settled.append(message)
 
     async def _welcome(self, seat: Seat, hello: Hello) -> None:
         seat.hello = hello
         self.hellos.append(hello)
         end = self.now_ms() + 24 * HOUR_MS
-        await seat.send(Welcome("s1", 7, "alice", self.now_ms(), self.heartbeat_s, end, None, self.halt))
+        told = (self.halt, self.hub_id, self.newest_order_id, self.features)
+        await seat.send(Welcome("s1", 7, "alice", self.now_ms(), self.heartbeat_s, end, None, *told))
         self.seats.append(seat)
         for message in self.after_welcome:
             await seat.send(message)

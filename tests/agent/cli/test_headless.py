@@ -81,7 +81,7 @@ BEFORE_THE_RESULT_IS_RECORDED: Moment = lambda agent, hub: bool(hub.results[1]) 
 @pytest.mark.parametrize(
     ("moment", "latency_s", "outcome", "positions"),
     [
-        (BEFORE_THE_EXCHANGE_HAS_IT, 20, "failed", 0),
+        (BEFORE_THE_EXCHANGE_HAS_IT, 20, "unknown", 0),
         (WHEN_THE_EXCHANGE_HAS_IT, 2, "success", 1),
         (BEFORE_THE_RESULT_IS_RECORDED, 0, "success", 1),
     ],

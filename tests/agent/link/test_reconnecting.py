@@ -2,16 +2,22 @@
 
 import asyncio
 import itertools
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from agent.link.reconnecting import backoff
 from agent.model import events
-from agent.model.engine import State
+from agent.model.account import Owner
+from agent.model.clock import HubTime
+from agent.model.engine import Mode, State
 from agent.model.events import End
+from agent.trading.accounts import Accounts
+from agent.trading.journal import Journal
 from protocol import closes
 from protocol.closes import Close
+from protocol.messages import CAUGHT_UP, CaughtUp, Error, Recorded
 from tests.agent.conftest import Trade
 from tests.agent.hub_on_loopback import HubOnLoopback
 from tests.services.waiting import eventually
@@ -135,3 +141,56 @@ async def test_recorded_for_nothing_is_noted(hub: HubOnLoopback, trade: Trade) -
     async with trade() as trader:
         await hub.seats[0].socket.send_str('{"type":"recorded","order_id":99}')
         await eventually(lambda: trader.told(events.HubSaid), "it is noted")
+
+
+async def test_nothing_that_it_has_starts_before_the_hub_says_that_this_was_all(
+    hub: HubOnLoopback, trade: Trade, tmp_path: Path
+) -> None:
+    hub.features = [CAUGHT_UP]
+    owner, accounts = Owner(hub.url, "alice"), Accounts(tmp_path / "data")
+    journal = Journal(accounts.folder(owner), owner)
+    for number in (1, 2):
+        journal.note_received(hub.order(number), HubTime(hub.now_ms(), 5), "paper", Mode.PAPER)
+    journal.close()
+    async with trade() as trader:
+        await eventually(lambda: hub.times >= 3, "the clock is sampled")
+        await hub.push(hub.order(3))
+        await eventually(lambda: trader.is_in(3, State.REPORTED), "a new one goes its way")
+        assert trader.is_in(1, State.RECEIVED)
+        await hub.say(Recorded(1, "unknown"))
+        await hub.say(CaughtUp())
+        await eventually(lambda: trader.is_in(2, State.REPORTED), "the other goes on")
+        assert (trader.entry(1).outcome, hub.results[2][0].outcome) == ("unknown", "success")
+        assert [trader.exchange.positions(number) for number in (1, 2, 3)] == [0, 1, 1]
+        assert (hub.hellos[0].have, len({hub.hellos[0].journal, hub.hellos[0].start})) == ([2, 1], 2)
+
+
+async def test_a_hub_that_says_that_this_was_all_twice_starts_nothing_twice(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.features = [CAUGHT_UP]
+    async with trade() as trader:
+        await hub.push(hub.order(1))
+        await hub.say(CaughtUp())
+        await hub.say(CaughtUp())
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
+        assert trader.exchange.positions(1) == 1
+
+
+async def test_a_result_that_the_hub_cannot_take_now_is_repeated_without_a_reconnect(
+    hub: HubOnLoopback, trade: Trade
+) -> None:
+    hub.errors[1] = [Error("UNAVAILABLE", "the database is out of reach", 1)] * 2
+    async with trade() as trader:
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
+        assert (len(hub.results[1]), hub.handshakes) == (3, 1)
+
+
+async def test_a_result_that_the_hub_never_takes_does_not_keep_the_agent_from_its_end(
+    hub: HubOnLoopback, trade: Trade
+) -> None:
+    hub.errors[1] = [Error("NOT_YOURS", "the order is not this device's", 1)]
+    async with trade() as trader:
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.told(events.NotReported), "it is told")
+        ended = await trader.stop()
+        assert (ended.end, hub.by_http, len(hub.results[1])) == (End.STOPPED, {}, 1)

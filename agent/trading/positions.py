@@ -1,0 +1,65 @@
+"""Positions that stand at the exchange, followed until their end is confirmed; and the hub told how they ended.
+
+The invariant: only the exchange that took an entry is asked about it.
+"""
+
+from collections.abc import Callable
+
+from agent.drivers.base import Driver, Drivers
+from agent.model.engine import Entry
+from agent.model.events import Events, Settled
+from agent.trading.journal import Journal
+from agent.trading.lives import Lives
+from protocol import messages
+from protocol.messages import ToHub
+
+
+class Positions:
+    """`tells_hub` is whether the trader wants the hub to hear won, lost or tie."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        drivers: Drivers,
+        stream: Events,
+        offer: Callable[[ToHub], bool],
+        lives: Lives,
+        *,
+        tells_hub: bool,
+    ) -> None:
+        self._journal = journal
+        self._drivers = drivers
+        self._events = stream
+        self._offer = offer
+        self._lives = lives
+        self._tells_hub = tells_hub
+        self._hub_takes_it = False
+
+    def follow(self, entry: Entry) -> None:
+        """Wait for the end of what stands."""
+        driver = self._drivers.that_took(entry)
+        if entry.outcome == "success" and entry.source != "confirmed" and driver is not None:
+            self._lives.keep(self._settle(entry, driver))
+
+    def connected(self, features: list[str]) -> None:
+        """Tell a hub that wants to know what it has not been told."""
+        self._hub_takes_it = messages.SETTLED in features
+        for entry in self._journal.settled_and_not_told() if self._hub_takes_it and self._tells_hub else ():
+            self._tell(entry)
+
+    async def _settle(self, entry: Entry, driver: Driver) -> None:
+        """An estimate is followed by a second wait, for the confirmation."""
+        while (settlement := await driver.settle(entry)) is not None:
+            was, entry = entry.source, self._journal.note_settled(entry.order.id, settlement)
+            said = (settlement.result, settlement.source, settlement.profit)
+            self._events.emit(Settled(entry.order.id, entry.mode, *said))
+            self._tell(entry)
+            if was is not None or settlement.source == "confirmed":
+                return
+
+    def _tell(self, entry: Entry) -> None:
+        if not (self._hub_takes_it and self._tells_hub) or entry.result is None or entry.source is None:
+            return
+        at_ms = max(0, entry.settled_ms or 0)
+        if self._offer(messages.Settled(entry.order.id, entry.result, entry.source, at_ms)):
+            self._journal.note_told(entry.order.id, entry.source)
