@@ -5,8 +5,9 @@ the hub is told every result that it will take before `run` returns.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -58,18 +59,50 @@ class Account(msgspec.Struct, frozen=True):
             await driver.close()
 
 
-class Agent:
-    """One trader's agent. `run` it once; `stop` it from any callback of the same loop.
+class Home(Protocol):
+    """Where the folders of this user at this hub are."""
 
-    `open_account` opens the folder of the hub as far as it is known by then; `learn` says whether an id of the hub is
-    news, and then the folder is opened anew.
-    """
+    def open(self) -> Account:
+        """Open the folder of the hub as far as it is known by now. Raises JournalBroken."""
+        ...
+
+    def learn(self, hub_id: str | None) -> bool:
+        """The hub has told its id; whether it is news, so that the folder is to be opened anew."""
+        ...
+
+    def others(self) -> list[Path]:
+        """Further folders of this user at this hub that have a journal."""
+        ...
+
+    def device_of(self, journal: Journal) -> str:
+        """What the hub knows the device of a journal by."""
+        ...
+
+
+class Tokens(Protocol):
+    """Keeps the last token that may report, over a crash. Each method may block; none of them raises."""
+
+    def get(self) -> str | None:
+        """The kept token."""
+        ...
+
+    def keep(self, token: str) -> None:
+        """Keep it, in the place of an older one."""
+        ...
+
+    def drop(self) -> None:
+        """Nothing is left to report."""
+        ...
+
+
+class Agent:
+    """One trader's agent. `run` it once; `stop` it from any callback of the same loop."""
 
     def __init__(
         self,
         credentials: Credentials,
-        open_account: Callable[[], Account],
-        learn: Callable[[str | None], bool],
+        home: Home,
+        tokens: Tokens,
         api: HubApi,
         link: Link,
         stream: Events,
@@ -79,9 +112,9 @@ class Agent:
     ) -> None:
         self.events = stream
         self._credentials = credentials
-        self._open_account = open_account
-        self._learn = learn
-        self._account = open_account()
+        self._home = home
+        self._tokens = tokens
+        self._account = home.open()
         self._api = api
         self._link = link
         self._session_s = session_s
@@ -146,7 +179,10 @@ class Agent:
         session = await self._first(self._login(wait_for_hub))
         if isinstance(session, SessionEnded):
             await self._account.executor.finish(self._stop_grace_s)
+            if session.end is End.REFUSED:
+                await self._report_without_login()
             return session
+        await asyncio.to_thread(self._tokens.keep, session.token)
         timer = SessionTimer(self._world.read().wall_ms, self._session_s * 1000)
         known = (session.user_id, timer.ends_ms, session.expire_ms)
         self.events.emit(LoggedIn(self._credentials.username, *known))
@@ -161,15 +197,27 @@ class Agent:
 
     async def _login(self, wait_for_hub: bool) -> Session | SessionEnded:
         session = await self._try_to_log_in(wait_for_hub)
-        while isinstance(session, Session) and self._learn(session.hub_id):
+        while isinstance(session, Session) and self._home.learn(session.hub_id):
             device_id = self.device_id
             await self._account.close()
-            self._account = self._open_account()
+            self._account = self._home.open()
             self._account.executor.recover()
             if self.device_id != device_id:  # the folder that the hub's id led to is another device to the hub
                 session = await self._try_to_log_in(wait_for_hub)
+        if isinstance(session, Session) and await self._hand_in_others():
+            session = await self._try_to_log_in(wait_for_hub)
         self._credentials.drop_password()
         return session
+
+    async def _hand_in_others(self) -> bool:
+        async def log_in(journal: Journal) -> str | None:
+            try:
+                answer = await self._api.login(self._credentials, self._home.device_of(journal))
+            except Unavailable:
+                return None
+            return None if isinstance(answer, Refused) else answer.token
+
+        return await outbox.empty_others(self._home.others(), log_in, self._api, self.events, self._world)
 
     async def _try_to_log_in(self, wait_for_hub: bool) -> Session | SessionEnded:
         delays = backoff(self._world.random)
@@ -198,7 +246,18 @@ class Agent:
         if self._link.is_open:
             await self._account.executor.wait_until_reported(REPORT_S)
         await self._link.close()
-        await outbox.empty(self.journal, self._api, session.token, self.events, self._world)
+        await self._empty_outbox(session.token)
+
+    async def _report_without_login(self) -> None:
+        """With the token of before: a fact is taken whatever has become of the account, for a time."""
+        if self.journal.to_report():
+            token = await asyncio.to_thread(self._tokens.get)
+            if token is not None:
+                await self._empty_outbox(token)
+
+    async def _empty_outbox(self, token: str) -> None:
+        if await outbox.empty(self.journal, self._api, token, self.events, self._world):
+            await asyncio.to_thread(self._tokens.drop)
 
     async def _first(self, *lives: Coroutine[Any, Any, T | SessionEnded]) -> T | SessionEnded:
         """What the first of them says; or that somebody wants the agent to stop. Raises what broke the executor."""
@@ -214,8 +273,9 @@ class Agent:
         return SessionEnded(End.STOPPED, "asked to stop")
 
     async def _broken(self) -> SessionEnded:
-        await self._account.executor.broke.wait()
-        raise self._account.executor.failure or RuntimeError("the executor broke")
+        lives = self._account.executor.lives
+        await lives.broke.wait()
+        raise lives.failure or RuntimeError("the executor broke")
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

@@ -3,12 +3,14 @@
 The invariant: nothing else makes adapters, so what a test builds is what a trader runs.
 """
 
+import contextlib
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from agent.agent import Account, Agent
 from agent.config import Settings
-from agent.device import installation_id
 from agent.drivers.base import Drivers
 from agent.drivers.binance.api import WebApi
 from agent.drivers.binance.driver import BinanceWeb
@@ -34,7 +36,7 @@ from agent.trading.journal import Journal
 from agent.trading.moves import Moves
 from agent.trading.spent import Spent
 from agent.trading.terms import ControlledTerms
-from agent.vault import Kind, Vault, open_vault
+from agent.vault import Kind, Vault, VaultUnavailable, open_vault
 from agent.world import REAL, World
 
 BUILT: Final = ("paper", "binance-web")
@@ -57,7 +59,6 @@ def build(
     accounts = Accounts(config.data_dir)
     stream, clock = Events(), HubClock(world)
     link = Link(config.server_url, clock, stream, world)
-    market = IndexPrices(facts, config.allowed_symbols, proxy_in(config), world)
     kept = _Kept(vault or open_vault(config.data_dir, config.vault_passphrase_file), accounts, owner)
 
     def terms_of(controls: Controls, journal: Journal, drivers: Drivers, market: IndexPrices) -> ControlledTerms:
@@ -69,7 +70,8 @@ def build(
     def open_account() -> Account:
         folder = accounts.settle_in(owner)
         journal = Journal(folder, owner)
-        device_id = journal.device_id(owner.device_id(installation_id(config.data_dir)))
+        device_id = accounts.device_of(journal)
+        market = IndexPrices(facts, config.allowed_symbols, proxy_in(config), world)
         controls = Controls(folder, lambda: world.read().wall_ms, config.limits())
         live = _live(config, facts, market, stream, journal, controls, kept, world)
         paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
@@ -77,13 +79,25 @@ def build(
         terms = terms_of(controls, journal, drivers, market)
         gate = Gate(journal, clock, drivers, terms, world, decide)
         limit_s = config.submit_timeout_s
-        executor = Executor(device_id, journal, drivers, gate, clock, stream, link.offer, world, limit_s)
+        executor = Executor(
+            device_id,
+            journal,
+            drivers,
+            gate,
+            clock,
+            stream,
+            link.offer,
+            world,
+            limit_s,
+            reports_settlement=config.report_settlement,
+            resolutions=controls.resolutions,
+        )
         return Account(device_id, journal, drivers, executor, controls)
 
     return Agent(
         credentials=credentials,
-        open_account=open_account,
-        learn=lambda hub_id: accounts.learn(config.server_url, hub_id),
+        home=_Home(accounts, owner, open_account),
+        tokens=kept,
         api=HubApi(config.server_url),
         link=link,
         stream=stream,
@@ -93,8 +107,29 @@ def build(
     )
 
 
+class _Home:
+    """The agent's `Home`."""
+
+    def __init__(self, accounts: Accounts, owner: Owner, open_account: Callable[[], Account]) -> None:
+        self._accounts = accounts
+        self._owner = owner
+        self.open = open_account
+
+    def learn(self, hub_id: str | None) -> bool:
+        """The hub at the owner's address has told its id."""
+        return self._accounts.learn(self._owner.server, hub_id)
+
+    def others(self) -> list[Path]:
+        """Further folders."""
+        return self._accounts.others(self._owner)
+
+    def device_of(self, journal: Journal) -> str:
+        """Of any of them."""
+        return self._accounts.device_of(journal)
+
+
 class _Kept:
-    """The account's secrets, one reader at a time: also those kept before the hub had told its id."""
+    """The account's secrets, one at a time, also those kept before the hub had told its id. The agent's `Tokens`."""
 
     def __init__(self, vault: Vault, accounts: Accounts, owner: Owner) -> None:
         self._vault = vault
@@ -102,10 +137,28 @@ class _Kept:
         self._owner = owner
         self._one_at_a_time = threading.Lock()
 
-    def get(self, kind: Kind) -> str | None:
+    def secret(self, kind: Kind) -> str | None:
         """Blocking. Raises VaultUnavailable."""
         with self._one_at_a_time:
             return first_kept(self._vault, self._accounts.keys(self._owner), kind)
+
+    def get(self) -> str | None:
+        """The hub's token; None also where no vault works."""
+        try:
+            return self.secret("hub_token")
+        except VaultUnavailable:
+            return None
+
+    def keep(self, token: str) -> None:
+        """Where no vault works the login lasts as long as the program."""
+        with contextlib.suppress(VaultUnavailable), self._one_at_a_time:
+            self._vault.put(self._accounts.keys(self._owner)[0], "hub_token", token)
+
+    def drop(self) -> None:
+        """Forget it, under every name that it may have been kept."""
+        with contextlib.suppress(VaultUnavailable), self._one_at_a_time:
+            for key in self._accounts.keys(self._owner):
+                self._vault.drop(key, "hub_token")
 
 
 def _live(
@@ -120,7 +173,7 @@ def _live(
 ) -> BinanceWeb:
     proxy = proxy_in(config)
     api = WebApi(facts, proxy)
-    sessions = SessionKeeper(api, facts, lambda: kept.get("exchange_session"), stream, world)
+    sessions = SessionKeeper(api, facts, lambda: kept.secret("exchange_session"), stream, world)
     return BinanceWeb(
         facts,
         api,
@@ -129,7 +182,7 @@ def _live(
         stream,
         may_trade=lambda: _live_is_off(controls, facts.urls.web),
         others=lambda wall_ms: journal.submitted_since(wall_ms, Mode.LIVE),
-        read_history=KeptHistory(facts, lambda: kept.get("history_key"), proxy, world),
+        read_history=KeptHistory(facts, lambda: kept.secret("history_key"), proxy, world),
         world=world,
     )
 

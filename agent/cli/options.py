@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from agent.config import Settings
 from agent.language import _
-from agent.vault import AskPassphrase, Vault, VaultUnavailable, open_vault
+from agent.vault import AskPassphrase, ForgivingVault, Vault, VaultUnavailable, open_vault
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -42,9 +42,14 @@ def vault_of(config: Settings) -> Vault:
 
 
 def vault_of_agent(config: Settings) -> Vault:
-    """The vault of an agent that runs: `unlock` asks once, before its lines begin; on paper nobody is ever asked."""
-    ask = None if config.driver == "paper" else _once(passphrase)
-    return open_vault(config.data_dir, config.vault_passphrase_file, ask)
+    """The vault of an agent that runs: `unlock` asks once, before its lines begin.
+
+    On paper nobody is ever asked; where no vault works a sentence says so.
+    """
+    if config.driver == "paper":
+        vault = open_vault(config.data_dir, config.vault_passphrase_file)
+        return ForgivingVault(vault, lambda words: typer.echo(f"agent: {words}", err=True))
+    return open_vault(config.data_dir, config.vault_passphrase_file, _once(passphrase))
 
 
 def passphrase(is_new: bool) -> str:

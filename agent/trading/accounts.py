@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agent.device import installation_id
 from agent.model.account import Owner
-from agent.trading.journal import FILE_NAME, LOCK_NAME, JournalBroken, locked
+from agent.trading.journal import FILE_NAME, LOCK_NAME, Journal, JournalBroken, locked
 from agent.vault import Kind, Vault
 
 ACCOUNTS: Final = "accounts"
@@ -67,6 +68,10 @@ class Accounts:
             if former != folder and former.is_dir() and not (folder / FILE_NAME).exists():
                 _move(former, folder)
         return folder
+
+    def device_of(self, journal: Journal) -> str:
+        """What the hub knows a journal's device by: its orders were given to that one. Raises OSError, ValueError."""
+        return journal.device_id(journal.owner.device_id(installation_id(self._data_dir)))
 
     def journals(self) -> list[Path]:
         """The folders of all accounts that have a journal."""

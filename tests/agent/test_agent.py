@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from agent.app import build
 from agent.link.api import Credentials
 from agent.model import events
-from agent.model.engine import Refused, State
+from agent.model.account import Owner
+from agent.model.clock import HubTime
+from agent.model.engine import Conclusion, Mode, Refused, State, Submission
 from agent.model.events import End
-from agent.trading.journal import JournalBusy
+from agent.trading.accounts import Accounts, by_address
+from agent.trading.journal import Journal, JournalBusy
 from agent.trading.terms import Approved
+from agent.vault import MemoryVault, VaultUnavailable
 from protocol import closes
 from protocol.messages import Cancel, Halt, HaltMessage, Order, Resume
 from tests.services.waiting import eventually
@@ -308,6 +313,94 @@ async def test_a_changed_address_finds_the_journal_and_the_device_again(hub: Hub
         assert trader.entry(1).outcome == "success"
         assert trader.agent.device_id == device_id == hub.hellos[-1].device_id
         assert [login["device_id"] == device_id for login in hub.logins] == [True, False, True]
+
+
+async def test_what_a_dead_agent_left_gets_home_although_the_account_was_disabled_meanwhile(
+    hub: HubOnLoopback, trade: Trade
+) -> None:
+    vault = MemoryVault()
+    hub.records = False
+    async with trade(vault=vault) as trader:
+        await hub.push(hub.order(1))
+        await eventually(lambda: hub.results[1], "the result came, and is not recorded")
+    hub.refuses_login = 403
+    async with trade(vault=vault, connected=False) as trader:
+        ended = await asyncio.wait_for(trader.run, 20)
+        assert (ended.end, hub.by_http[1]["outcome"]) == (End.REFUSED, "success")
+        assert hub.devices_by_http[1] == trader.agent.device_id
+        assert vault.get(vault_key(hub), "hub_token") is None
+
+
+async def test_the_token_is_kept_while_there_may_be_something_to_report_and_no_longer(
+    hub: HubOnLoopback, trade: Trade
+) -> None:
+    vault = MemoryVault()
+    async with trade(vault=vault) as trader:
+        assert vault.get(vault_key(hub), "hub_token") == f"token of alice on {trader.agent.device_id}"
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
+        await trader.stop()
+        assert vault.get(vault_key(hub), "hub_token") is None
+
+
+async def test_without_a_vault_that_works_it_trades_all_the_same(hub: HubOnLoopback, trade: Trade) -> None:
+    class Locked(MemoryVault):
+        def get(self, account_key: str, kind: Any) -> str | None:
+            raise VaultUnavailable("locked")
+
+        def put(self, account_key: str, kind: Any, secret: str) -> None:
+            raise VaultUnavailable("locked")
+
+        def drop(self, account_key: str, kind: Any) -> None:
+            raise VaultUnavailable("locked")
+
+    hub.refuses_login = 403
+    async with trade(vault=Locked(), connected=False) as trader:
+        assert (await asyncio.wait_for(trader.run, 20)).end is End.REFUSED
+    hub.refuses_login = None
+    async with trade(vault=Locked()) as trader:
+        await hub.push(hub.order(1))
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
+        assert (await trader.stop()).end is End.STOPPED
+
+
+def vault_key(hub: HubOnLoopback) -> str:
+    return f"{by_address(hub.url)}/alice"
+
+
+async def test_at_the_start_what_another_journal_of_the_user_has_not_reported_is_reported(
+    hub: HubOnLoopback, trade: Trade, tmp_path: Path
+) -> None:
+    """Journals of two addresses of one hub, known before it told its id: each had a device of its own."""
+    hub.hub_id = "3f9a0c51d2b84e6f"
+    accounts = Accounts(tmp_path / "data")
+    elsewhere = Owner(hub.url.replace("127.0.0.1", "localhost"), "alice")
+    assert accounts.learn(elsewhere.server, hub.hub_id)
+    old = Journal(tmp_path / "data" / "users" / elsewhere.slug_of_0_1, elsewhere)
+    wall_ms = hub.now_ms()
+    submission = Submission("paper", Mode.PAPER, Decimal(5), Decimal("0.80"), wall_ms, wall_ms)
+    for number in (1, 2, 3, 4):
+        past = hub.order(number, expires_ms=wall_ms - 1)
+        old.note_received(past, HubTime(wall_ms, 1), "paper", Mode.PAPER)
+    for number in (1, 2, 4):
+        old.note_submitting(number, submission)
+    old.note_outcome(1, Conclusion("success", wall_ms))
+    old.note_outcome(4, Conclusion("failed", wall_ms))
+    old.note_recorded(4, "failed")
+    device_id = accounts.device_of(old)
+    old.close()
+    mine = Journal(accounts.folder(Owner(hub.url, "alice")), Owner(hub.url, "alice"))
+    mine.close()
+    async with trade() as trader:
+        outcomes = {number: result["outcome"] for number, result in hub.by_http.items()}
+        assert outcomes == {1: "success", 2: "unknown", 3: "expired"}
+        assert set(hub.devices_by_http.values()) == {device_id}
+        assert trader.agent.device_id != device_id
+        assert hub.logins[-1]["device_id"] == hub.hellos[-1].device_id == trader.agent.device_id
+    before = len(hub.logins)
+    hub.times = 0
+    async with trade():
+        assert len(hub.logins) == before + 1
 
 
 async def test_fifty_agents_live_in_one_loop(hub: HubOnLoopback, settings: Any, tmp_path: Any) -> None:

@@ -40,8 +40,15 @@ def test_an_agent_that_runs_asks_for_the_passphrase_once(tmp_path: Path, asked: 
     assert asked == [False]
 
 
-def test_on_paper_nobody_is_asked(tmp_path: Path, asked: list[bool]) -> None:
+def test_on_paper_nobody_is_asked_and_one_sentence_says_where_the_login_is(
+    tmp_path: Path, asked: list[bool], capsys: pytest.CaptureFixture[str]
+) -> None:
     vault = vault_of_agent(config(tmp_path, "paper"))
-    with pytest.raises(VaultUnavailable, match="AGENT_VAULT_PASSPHRASE_FILE"):
-        vault.get("hub/alice", "exchange_session")
+    assert vault.get("hub/alice", "exchange_session") is None
+    vault.put("hub/alice", "hub_token", "s3cret")
+    vault.put("hub/alice", "hub_token", "s3cret too")
+    assert vault.get("hub/alice", "hub_token") == "s3cret too"
     assert asked == []
+    said = capsys.readouterr().err
+    assert said.count("in memory only") == 1
+    assert "s3cret" not in said
