@@ -18,10 +18,9 @@ from agent.model.reasons import Reason
 from agent.trading.journal import Journal
 from agent.trading.lives import Lives
 from agent.world import World
+from protocol.errors import error_for
 from protocol.messages import Ack, Error, Outcome, Result, ToHub
 
-FINAL: Final = frozenset({"NOT_YOURS", "UNKNOWN_ORDER"})
-LATER: Final = "UNAVAILABLE"
 FIRST_REPEAT_S: Final = 0.5
 LONG_MS: Final = 5_000
 """After so long without an answer a report is said again at the next heartbeat."""
@@ -108,17 +107,20 @@ class Reports:
     def refused(self, error: Error) -> None:
         """The hub did not take a message; with an order id, the report of that order."""
         self._events.emit(HubSaid(error.code, error.message))
-        if error.order_id is None:
-            return self._repeat_later() if error.code == LATER else None
-        self._answered(error.order_id)
-        entry = self._journal.entry(error.order_id)
-        if error.code == LATER:
+        what = error_for(error.code).report
+        if error.order_id is not None:
+            self._answered(error.order_id)
+        if what == "again":
             self._repeat_later()
-        elif error.code in FINAL and entry is not None and entry.state is State.DONE:
-            self._journal.note_not_taken(error.order_id, error.code)
-            self._events.emit(NotReported(error.order_id, entry.mode, Reason("hub.said", {"said": error.message})))
+        elif what == "over" and error.order_id is not None:
+            self._give_up(error.order_id, error)
+
+    def _give_up(self, order_id: int, error: Error) -> None:
+        entry = self._journal.entry(order_id)
+        if entry is not None and entry.state is State.DONE:
+            self._journal.note_not_taken(order_id, error.code)
+            self._events.emit(NotReported(order_id, entry.mode, Reason("hub.said", {"said": error.message})))
             self.on_answer()
-        return None
 
     def _answered(self, order_id: int) -> _Due | None:
         due = self._due.get(order_id)
