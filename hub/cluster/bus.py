@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from hub.cluster.redis import EVENTS, PROBE_TIMEOUT_S, guarded, unavailable
+from hub.cluster.redis import EVENTS, PROBE_TIMEOUT_S, Command, guarded, unavailable
 from hub.model.records import Account
 
 KEPT_EVENTS: Final = 10_000
@@ -92,13 +92,17 @@ class Bus:
         self._added_before = 0
         self._has_read = asyncio.Event()
 
-    async def announce(self, event: Event) -> EventId:
-        """Appends the event; its id orders it among all. Raises Unavailable."""
+    async def announce(self, event: Event, *before: Command) -> EventId:
+        """Appends the event; its id orders it among all. `before`: commands that Redis carries out first, in the same
+        round trip. Raises Unavailable."""
+        append = ("XADD", EVENTS, "MAXLEN", "~", KEPT_EVENTS, "*", "event", msgspec.json.encode(event))
         with guarded():
-            written = await self._redis.xadd(
-                EVENTS, {"event": msgspec.json.encode(event)}, maxlen=KEPT_EVENTS, approximate=True
-            )
-        return _event_id(written)
+            if not before:
+                return _event_id(await self._redis.execute_command(*append))  # type: ignore[no-untyped-call]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for command in (*before, append):
+                    pipeline.execute_command(*command)
+                return _event_id((await pipeline.execute())[-1])
 
     async def start(self) -> None:
         """From now on; what came before is for the database to tell. Raises Unavailable."""

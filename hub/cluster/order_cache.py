@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from hub.cluster.redis import guarded, order_cache_key
+from hub.cluster.redis import Command, guarded, order_cache_key
 from hub.model.records import OrderRow
 from protocol.messages import LONGEST_WINDOW_S
 
@@ -26,11 +26,10 @@ class OrderCache:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def put(self, row: OrderRow) -> None:
-        """Keeps the order, unless something is there. Raises Unavailable."""
-        value = msgspec.json.encode(row)
-        with guarded():
-            await self._redis.set(order_cache_key(row.order.id), value, ex=row.order.valid_duration, nx=True)
+    @staticmethod
+    def putting(row: OrderRow) -> Command:
+        """The command that keeps the order, unless something is there."""
+        return "SET", order_cache_key(row.order.id), msgspec.json.encode(row), "NX", "EX", row.order.valid_duration
 
     async def get(self, order_id: int) -> OrderRow | None:
         """None when it is not there, or not to be read. Raises Unavailable, Cancelled."""

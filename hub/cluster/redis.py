@@ -41,6 +41,10 @@ _WRONG_COMMANDS: Final = (
 """How Redis begins its answer to a command that can never succeed."""
 
 
+Command = tuple[str | bytes | int, ...]
+"""A command's name and its arguments."""
+
+
 def claim_prefix(order_id: int) -> str:
     """What a claim's key starts with; the user's id follows."""
     return f"order:assigned:{order_id}:"

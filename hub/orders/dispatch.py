@@ -119,8 +119,7 @@ class Dispatch:
             await asyncio.sleep(_RETRY_S)
 
     async def _ring(self, row: OrderRow) -> None:
-        await self._cache.put(row)
-        await self._bus.announce(OrderPublished(row.order.id))
+        await self._bus.announce(OrderPublished(row.order.id), self._cache.putting(row))
 
     def track(self, row: OrderRow) -> None:
         """Fans an order out that this process did not know yet."""
