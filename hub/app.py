@@ -39,6 +39,7 @@ from hub.orders.listening import Listener
 from hub.orders.live import LiveOrders
 from hub.orders.loading import Loading
 from hub.orders.polling import Polling
+from hub.orders.rebuilding import Rebuilding
 from hub.orders.reports import Reports
 from hub.orders.sweeping import Sweeping
 from hub.runtime import memory, metrics
@@ -95,6 +96,7 @@ class Hub:
             announcements=self.announcements,
             family=self.family,
             claiming=self.claiming,
+            rebuilding=self.rebuilding,
             loading=self.loading,
             greeting=self.greeting,
             sweeping=self.sweeping,
@@ -162,6 +164,7 @@ class Hub:
         self.family = Family(
             store=self.store,
             identity=partial(identity, self.redis),
+            present=self.peers.alive_lately,
             process=self.peers.name,
             unwritten=lambda: self.ledger.depth,
         )
@@ -172,6 +175,14 @@ class Hub:
             ledger=self.ledger,
             family=self.family,
             check_clock=self.clock.check,
+        )
+        self.rebuilding = Rebuilding(
+            clock=clock,
+            store=self.store,
+            claims=self.claims,
+            family=self.family,
+            ledger=self.ledger,
+            strict=settings.effective_claims == "strict",
         )
         self.fan_out = FanOut(
             clock=clock,

@@ -17,6 +17,7 @@ from hub.orders.greeting import Greeting
 from hub.orders.ledger import Ledger
 from hub.orders.live import LiveOrders
 from hub.orders.loading import Loading
+from hub.orders.rebuilding import Rebuilding
 from hub.orders.sweeping import Sweeping
 from hub.runtime import memory, metrics
 from hub.runtime.readiness import PROBE_S, Readiness
@@ -49,6 +50,7 @@ class Upkeep:
         announcements: Announcements,
         family: Family,
         claiming: Claiming,
+        rebuilding: Rebuilding,
         loading: Loading,
         greeting: Greeting,
         sweeping: Sweeping,
@@ -91,6 +93,7 @@ class Upkeep:
             Duty("announcements", TICK_S / 2, announcements.pay),
             Duty("silent sessions", TICK_S, expiry.end_overdue),
             Duty("expired accounts", TICK_S, expiry.note_expired),
+            Duty("rows of the dead", TICK_S, rebuilding.run),
             Duty("sweep", TICK_S, sweeping.sweep),
             Duty("late sweep", OLD_SWEEP_S, sweeping.sweep_old),
             Duty("old changes", OLD_SWEEP_S, changes.tidy),

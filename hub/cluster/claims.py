@@ -10,7 +10,7 @@ What the mark cannot see: single keys that Redis evicted (`hub doctor` asks for 
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +78,12 @@ class Claims:
         with guarded():
             value = await self._redis.get(claim_key(order_id, user_id))
         return None if value is None else device_of(value.decode() if isinstance(value, bytes) else value)
+
+    async def holders(self, order_id: int, user_ids: Sequence[int]) -> list[str | None]:
+        """Who has the claim of each of these users, as it was claimed: device and journal. Raises Unavailable."""
+        with guarded():
+            values: list[Any] = await self._redis.mget([claim_key(order_id, user_id) for user_id in user_ids])
+        return [None if value is None else value.decode() for value in values]
 
     @property
     def is_new(self) -> bool:

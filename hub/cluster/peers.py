@@ -5,6 +5,7 @@ A process's name begins with its group's: the workers of one `hub serve` are a g
 
 import os
 import secrets
+import time
 from typing import Final
 
 from redis.asyncio import Redis
@@ -28,6 +29,7 @@ class Peers:
         self._redis = redis
         self._group = os.environ.get(GROUP) or secrets.token_hex(4)
         self.name = f"{self._group}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._seen: dict[str, float] = {}
 
     async def say_alive(self) -> None:
         """Raises Unavailable."""
@@ -48,7 +50,16 @@ class Peers:
             names: list[bytes] = await self._redis.zrange(  # type: ignore[assignment]
                 PROCESSES, now_s - ALIVE_S, "+inf", byscore=True
             )
-        return [name.decode() for name in names]
+        found = [name.decode() for name in names]
+        self._seen.update(dict.fromkeys(found, time.monotonic()))
+        return found
+
+    async def alive_lately(self) -> set[str]:
+        """Those, and who was among them a moment ago, though Redis has been emptied since. Raises Unavailable."""
+        await self.alive()
+        since = time.monotonic() - ALIVE_S
+        self._seen = {name: seen for name, seen in self._seen.items() if seen > since}
+        return set(self._seen)
 
     async def has_others(self) -> bool:
         """Whether somebody is there for the agents while this group restarts. Raises Unavailable."""

@@ -194,6 +194,13 @@ def device_of(holder: str) -> str:
     return holder.partition("/")[0]
 
 
+def journal_of(holder: str) -> str | None:
+    """The journal of a claim's holder, where its agent names one."""
+    return holder.partition("/")[2] or None
+
+
+POLLER: Final = "poll:"
+"""How the device begins that a pull claims for."""
 CONFIRMED: Final = "confirmed"
 """How a settlement ends that is final; an estimate gives way to any."""
 PLACED: Final[frozenset[Outcome]] = frozenset({"success", "failed", "unknown"})

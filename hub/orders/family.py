@@ -34,14 +34,25 @@ class Family:
     """This process among those of its database. `split` stands while a live one reports another Redis."""
 
     def __init__(
-        self, *, store: Store, identity: Callable[[], Awaitable[str]], process: str, unwritten: Callable[[], int]
+        self,
+        *,
+        store: Store,
+        identity: Callable[[], Awaitable[str]],
+        present: Callable[[], Awaitable[set[str]]],
+        process: str,
+        unwritten: Callable[[], int],
     ) -> None:
-        """`identity` asks the Redis of this process which server it is; `unwritten` is the depth of its ledger."""
+        """`identity` asks the Redis of this process which server it is, `present` whom it has heard of there;
+        `unwritten` is the depth of its ledger."""
+        self._present = present
         self._store = store
         self._identity = identity
         self._unwritten = unwritten
         self._process = process
         self.split: Split | None = None
+        self.gone = 0
+        """How many processes have gone since this one began; some of them may have been killed."""
+        self._known: set[str] = set()
 
     async def beat(self) -> None:
         """Writes that this process lives and which Redis it reaches, which proves that the database takes writes.
@@ -68,14 +79,19 @@ class Family:
 
     async def wait_until_written(self, since_ms: int, is_over: Callable[[], Awaitable[bool]]) -> None:
         """Until every other live process has said, after that moment, that nothing waits in its ledger; or until one of
-        them has seen to that. Raises Unavailable when it takes too long."""
+        them has seen to that. One that is cut off from the database, and heard of in Redis, is waited for too. Raises
+        Unavailable when it takes too long."""
         until = time.monotonic() + WRITTEN_WITHIN_S
-        while waiting := await self._store.installation.unwritten_elsewhere(self._process, since_ms):
+        while waiting := await self._waiting(since_ms):
             if await is_over():
                 return
             if time.monotonic() > until:
                 raise Unavailable("the record", f"hub process {', '.join(sorted(waiting))} has rows that wait")
             await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _waiting(self, since_ms: int) -> set[str]:
+        alive = {peer.name for peer in await self._store.installation.others(self._process)} | await self._present()
+        return alive - {self._process} - await self._store.installation.written_since(since_ms)
 
     async def leave(self) -> None:
         """Takes this process out of the family. Raises Unavailable."""
@@ -84,6 +100,9 @@ class Family:
     async def _report(self, server: str | None) -> None:
         await self._store.installation.say_alive(self._process, server, self._unwritten())
         others = await self._store.installation.others(self._process)
+        names = {peer.name for peer in others}
+        self.gone += len(self._known - names)
+        self._known = names
         elsewhere = [peer for peer in others if server and peer.redis and peer.redis != server]
         if elsewhere and self.split is None:
             log.error("the family is split: nothing is handed out", others=[peer.name for peer in elsewhere])

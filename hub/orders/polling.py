@@ -9,7 +9,7 @@ from dataclasses import replace
 from hub.clock import Clock
 from hub.cluster.claims import NEW, OURS
 from hub.errors import Refusal, Unavailable
-from hub.model.delivery import Delivery, Reported, State, plausible, takes_reports
+from hub.model.delivery import POLLER, Delivery, Reported, State, plausible, takes_reports
 from hub.model.standing import refusal
 from hub.model.tokens import Token
 from hub.orders.claiming import Claiming
@@ -124,4 +124,4 @@ class Polling:
 
 def polling_device(token: Token) -> str:
     """The device that a pull claims for: not the agent's, which may be connected under the same login."""
-    return f"poll:{token.device_id or token.user_id}"
+    return f"{POLLER}{token.device_id or token.user_id}"

@@ -67,6 +67,18 @@ class Assignments:
             found = await connection.execute(query)
             return [(row.order_id, row.user_id, holder_of(row.device_id, row.journal)) for row in found]
 
+    async def without_row(self, order_id: int, targets: Sequence[int] | None) -> list[int]:
+        """The targeted traders who have no row of this order."""
+        query = (
+            select(users.c.id)
+            .outerjoin(rows, and_(rows.c.user_id == users.c.id, rows.c.order_id == order_id))
+            .where(users.c.role == "trader", rows.c.id.is_(None))
+        )
+        if targets is not None:
+            query = query.where(users.c.id.in_(targets))
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def owner(self, order_id: int, user_id: int) -> str | None:
         """The device that the row belongs to."""
         query = select(rows.c.device_id).where(rows.c.order_id == order_id, rows.c.user_id == user_id)

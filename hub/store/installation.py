@@ -54,16 +54,12 @@ class Installation:
         async with self._database.reading(PROBE_TIMEOUT_S) as connection:
             return [Peer(row.name, row.redis) for row in await connection.execute(query)]
 
-    async def unwritten_elsewhere(self, name: str, since_ms: int) -> list[str]:
-        """The live processes beside this one that have not said since then, by the database's clock, that their ledgers
-        are empty. Raises Unavailable."""
-        query = select(processes.c.name).where(
-            processes.c.name != name,
-            processes.c.seen_at > self._ago(ALIVE_S),
-            (processes.c.seen_at <= since_ms) | processes.c.unwritten.is_(None) | (processes.c.unwritten > 0),
-        )
+    async def written_since(self, since_ms: int) -> set[str]:
+        """The processes that have said since then, by the database's clock, that their ledgers are empty. Raises
+        Unavailable."""
+        query = select(processes.c.name).where(processes.c.seen_at > since_ms, processes.c.unwritten == 0)
         async with self._database.reading(PROBE_TIMEOUT_S) as connection:
-            return list((await connection.execute(query)).scalars())
+            return set((await connection.execute(query)).scalars())
 
     async def now_ms(self) -> int | None:
         """The database's clock; None of SQLite, which has this machine's. Raises Unavailable."""

@@ -9,6 +9,7 @@ import pytest
 from hub.clock import now_ms
 from hub.cluster.claims import NEW, OURS, Claims
 from hub.cluster.redis import connect, identity
+from hub.errors import Unavailable
 from hub.orders.claiming import Claiming
 from hub.orders.facts import ChunkSent
 from hub.orders.family import Family, Split
@@ -33,11 +34,13 @@ class Process:
 
     def __init__(self, store: Store, name: str, redis_url: str) -> None:
         self.redis = connect(redis_url)
+        self.heard_of: list[str] = []
         self.claims = Claims(self.redis)
         self.ledger = Ledger(store, now_ms)
         self.family = Family(
             store=store,
             identity=partial(identity, self.redis),
+            present=self.present,
             process=name,
             unwritten=lambda: self.ledger.depth,
         )
@@ -49,6 +52,10 @@ class Process:
             ledger=self.ledger,
             family=self.family,
         )
+
+    async def present(self) -> set[str]:
+        """Whom it has heard of in Redis."""
+        return set(self.heard_of)
 
     async def claim(self, user: bytes) -> bytes:
         return await self.claiming.claim(ORDER, user, b"device")
@@ -170,3 +177,21 @@ async def test_claims_are_not_complete_while_another_processs_rows_wait(store: S
     assert claimed == b"0"
     for process in (waits, other):
         await process.redis.aclose()
+
+
+async def test_nor_while_another_process_is_heard_of_in_redis_that_cannot_say_so(
+    store: Store, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cut off from the database for longer than it counts as alive there; its rows wait all the same."""
+    monkeypatch.setattr("hub.orders.family.WRITTEN_WITHIN_S", 0.5)
+    process = Process(store, "a", redis_url)
+    await store.orders.publish(draft(valid_duration=300), now_ms())
+    await process.family.beat()
+    await process.claiming.restore()
+    await process.redis.flushall()
+    process.heard_of = ["a", "cut-off"]
+    with pytest.raises(Unavailable, match="cut-off has rows that wait"):
+        await process.claiming.restore()
+    process.heard_of = ["a"]
+    await process.claiming.restore()
+    await process.redis.aclose()

@@ -12,6 +12,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from hub.clock import now_ms
 from hub.cluster.claims import Claims
+from hub.cluster.peers import Peers
 from hub.cluster.redis import claim_key, connect, identity
 from hub.orders.claiming import Claiming
 from hub.orders.family import Family
@@ -82,7 +83,14 @@ def session(user_id: int, outbox: Box) -> Session:
 async def fan_out(redis_url: str, database_url: str, sessions: list[Session]) -> None:
     store, redis = Store(database_url), connect(redis_url)
     claims, registry, ledger = Together(redis), Registry(), Ledger(store, now_ms)
-    family = Family(store=store, identity=partial(identity, redis), process="process", unwritten=lambda: ledger.depth)
+    peers = Peers(redis)
+    family = Family(
+        store=store,
+        identity=partial(identity, redis),
+        present=peers.alive_lately,
+        process=peers.name,
+        unwritten=lambda: ledger.depth,
+    )
     claiming = Claiming(clock=now_ms, check_clock=trusted, store=store, claims=claims, ledger=ledger, family=family)
     await claims.restore(await claims.begin_restoring(), [], lambda _order_id: 1)
     for one in sessions:
