@@ -1,7 +1,8 @@
 """PURE: what a trader's orders of one mode come to today, by the hub's clock and in the trader's zone.
 
 The invariant: what is not known counts as the worst. An order under way, an open position and an `unknown` are spent
-and may be lost; what lies in the future (a clock was set back) counts as today's; a gain counts once it is confirmed.
+and may be lost, and so may a stake whose gain or tie is only estimated; what lies in the future (a clock was set back)
+counts as today's; a gain counts once it is confirmed.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,10 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """`loss`: today's losses less today's confirmed gains; `at_risk`: the stakes that may still be lost."""
+    """`loss`: today's losses less today's confirmed gains; `at_risk`: the stakes that may still be lost.
+
+    `fall`: how far today's profit is under its highest, which is 0 at least; a gain that is only estimated is none.
+    """
 
     orders_in_hour: int = 0
     orders_today: int = 0
@@ -42,16 +46,11 @@ class Tally(msgspec.Struct, frozen=True):
     loss: Decimal = NOTHING
     at_risk: Decimal = NOTHING
     profit: Decimal = NOTHING
-    peak: Decimal = NOTHING
+    fall: Decimal = NOTHING
     losses_in_a_row: int = 0
     may_be_losses: int = 0
     last_loss_ms: int | None = None
     last_placed_ms: int | None = None
-
-    @property
-    def fall(self) -> Decimal:
-        """How far today's profit is under its highest, which is 0 at least."""
-        return self.peak - self.profit
 
 
 def fact_of(entry: Entry) -> Fact | None:
@@ -79,7 +78,6 @@ def tally(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> Tally
     settled = sorted(
         (fact for fact in todays if fact.result is not None and not _is_gain_after(fact, end)), key=_by_end
     )
-    profit, peak = _curve(settled)
     losses, last_loss_ms = _in_a_row(own if rules.pause_minutes else todays)
     return Tally(
         orders_in_hour=sum(fact.placed_ms > now_ms - HOUR_MS for fact in own),
@@ -87,11 +85,11 @@ def tally(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> Tally
         open_positions=sum(fact.result is None and fact.ends_ms > now_ms for fact in own),
         stake_today=_sum(fact.stake for fact in placed),
         loss=max(NOTHING, -_sum(_counted(fact, begin) for fact in settled)),
-        at_risk=_sum(fact.stake for fact in todays if fact.result is None),
-        profit=profit,
-        peak=peak,
+        at_risk=_sum(fact.stake for fact in todays if _may_be_lost(fact)),
+        profit=_sum(fact.profit for fact in settled),
+        fall=_fall(settled),
         losses_in_a_row=losses,
-        may_be_losses=sum(fact.result is None for fact in todays),
+        may_be_losses=sum(map(_may_be_lost, todays)),
         last_loss_ms=last_loss_ms,
         last_placed_ms=max((fact.placed_ms for fact in own), default=None),
     )
@@ -103,6 +101,11 @@ def _ends_ms(entry: Entry, placed_ms: int) -> int:
     if entry.settled_ms is None or entry.submitted_wall_ms is None:
         return due
     return max(placed_ms, min(due, placed_ms + entry.settled_ms - entry.submitted_wall_ms))
+
+
+def _may_be_lost(fact: Fact) -> bool:
+    """Whether its stake may yet turn out to be lost."""
+    return fact.result is None or (fact.result != "lost" and not fact.is_confirmed)
 
 
 def _is_gain_after(fact: Fact, end: int) -> bool:
@@ -117,20 +120,20 @@ def _counted(fact: Fact, begin: int) -> Decimal:
     return fact.profit if fact.is_confirmed and fact.placed_ms >= begin else NOTHING
 
 
-def _curve(settled: Iterable[Fact]) -> tuple[Decimal, Decimal]:
-    """Profit in the end, and at its highest; from 0 on."""
+def _fall(settled: Iterable[Fact]) -> Decimal:
+    """From the highest, 0 at least, to the end."""
     profit = peak = NOTHING
     for fact in settled:
-        profit += fact.profit
+        profit += NOTHING if _may_be_lost(fact) else fact.profit
         peak = max(peak, profit)
-    return profit, peak
+    return peak - profit
 
 
 def _in_a_row(facts: Iterable[Fact]) -> tuple[int, int | None]:
-    """Losses since the last win, and when the last of them ended; a tie is neither."""
+    """Losses since the last certain win, and when the last of them ended; a tie is neither."""
     losses, last_ms = 0, None
     for fact in sorted(facts, key=_by_end, reverse=True):
-        if fact.result == "won":
+        if fact.result == "won" and fact.is_confirmed:
             break
         if fact.result == "lost":
             losses, last_ms = losses + 1, last_ms or fact.ends_ms

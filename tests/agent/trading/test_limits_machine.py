@@ -109,13 +109,20 @@ class LimitsMachine(RuleBasedStateMachine):
 
     @rule(results=st.lists(st.sampled_from(["won", "lost", "lost", "tie"]), min_size=1), is_sure=st.booleans())
     def positions_end(self, results: list[str], is_sure: bool) -> None:
-        for entry, drawn in zip(self._due(), results, strict=False):
-            result = entry.result or drawn
+        for entry, result in zip(self._due(), results, strict=False):  # an estimate may turn out to have been wrong
             stake = entry.stake or Decimal(0)
             profit = {"won": stake * RATIO, "lost": -stake, "tie": Decimal(0)}[result]
-            at_ms = (entry.submitted_wall_ms or 0) + INCREMENT_SECONDS[entry.order.time_increments] * 1000
-            source = "confirmed" if is_sure else "estimated"
-            self.journal.note_settled(entry.order.id, Settlement(at_ms, result, source, profit))  # type: ignore[arg-type]
+            self._settle(entry, result, "confirmed" if is_sure else "estimated", profit)
+
+    @rule()
+    def every_estimate_was_wrong(self) -> None:
+        for entry in self._due():
+            if entry.source == "estimated":
+                self._settle(entry, "lost", "confirmed", -(entry.stake or Decimal(0)))
+
+    def _settle(self, entry: Entry, result: str, source: str, profit: Decimal) -> None:
+        at_ms = (entry.submitted_wall_ms or 0) + INCREMENT_SECONDS[entry.order.time_increments] * 1000
+        self.journal.note_settled(entry.order.id, Settlement(at_ms, result, source, profit))  # type: ignore[arg-type]
 
     def _due(self) -> list[Entry]:
         facts = ((entry, fact_of(entry)) for entry in self.journal.unsettled())
