@@ -31,22 +31,31 @@ class KeyringVault:
 
     def get(self, account_key: str, kind: Kind) -> str | None:
         with _working():
-            return _backend().get_password(SERVICE, _entry(account_key, kind))
+            names = (_entry(account_key, kind), *_entry_of_0_1(account_key, kind))
+            kept = (_backend().get_password(SERVICE, name) for name in names)
+            return next((secret for secret in kept if secret is not None), None)
 
     def put(self, account_key: str, kind: Kind, secret: str) -> None:
         with _working():
             _backend().set_password(SERVICE, _entry(account_key, kind), secret)
+            for name in _entry_of_0_1(account_key, kind):
+                _drop(name)
 
     def drop(self, account_key: str, kind: Kind) -> None:
         with _working():
-            backend, entry = _backend(), _entry(account_key, kind)
-            if backend.get_password(SERVICE, entry) is None:
-                return
-            try:
-                backend.delete_password(SERVICE, entry)
-            except PasswordDeleteError:
-                if backend.get_password(SERVICE, entry) is not None:
-                    raise
+            for name in (_entry(account_key, kind), *_entry_of_0_1(account_key, kind)):
+                _drop(name)
+
+
+def _drop(name: str) -> None:
+    backend = _backend()
+    if backend.get_password(SERVICE, name) is None:
+        return
+    try:
+        backend.delete_password(SERVICE, name)
+    except PasswordDeleteError:
+        if backend.get_password(SERVICE, name) is not None:
+            raise
 
 
 def _backend() -> KeyringBackend:
@@ -58,6 +67,12 @@ def _backend() -> KeyringBackend:
 
 def _entry(account_key: str, kind: Kind) -> str:
     return f"{account_key} {kind}"
+
+
+def _entry_of_0_1(account_key: str, kind: Kind) -> list[str]:
+    """What version 0.1.0 called the same, which kept passwords only."""
+    server, _, username = account_key.rpartition("/")
+    return [f"{username}@{server}"] if kind == "password" else []
 
 
 @contextmanager

@@ -259,6 +259,23 @@ def test_where_a_keyring_works_it_is_used_and_no_file_is_made(monkeypatch: pytes
     assert (vault.get(ALICE, "hub_token"), list(tmp_path.iterdir())) == (None, [])
 
 
+def test_a_password_that_version_0_1_0_kept_is_found_until_another_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    backend = WorkingKeyring()
+    use_keyring(monkeypatch, backend)
+    key, old = "http://127.0.0.1:8000/alice", ("bn-auto", "alice@http://127.0.0.1:8000")
+    backend.set_password(*old, MARK)
+    vault = open_vault(tmp_path, None, nobody)
+    assert (vault.get(key, "password"), vault.get(key, "hub_token")) == (MARK, None)
+    assert vault.get("http://127.0.0.1:8001/alice", "password") is None
+    vault.put(key, "password", "newer")
+    assert (vault.get(key, "password"), list(backend.kept.values())) == ("newer", ["newer"])
+    backend.set_password(*old, MARK)
+    vault.drop(key, "password")
+    assert backend.kept == {}
+
+
 @pytest.mark.parametrize("backend", [fail.Keyring(), LockedKeyring(), BrokenKeyring()])
 def test_where_no_keyring_works_the_file_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backend: KeyringBackend
