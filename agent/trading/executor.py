@@ -240,10 +240,13 @@ class Executor:
             self._events.emit(events.ExchangeSession("unbound", None, reason))
 
     def hello(self) -> Hello:
-        """`have` is all that is not reported, whatever any clock says."""
-        known = (self._journal.unreported(), self._journal.halting.epoch)
+        """`have` is all that is not reported, whatever any clock says; none of it goes on before `caught_up`."""
+        have, newest = self._journal.unreported(), self._journal.newest()
+        self._gate.wait_for(entry.order.id for entry in self._journal.in_state(State.RECEIVED))
         starts = (self._starts.journal, self._starts.start, self._starts.previous)
-        return Hello(self._device_id, __version__, self._drivers.current.name, *known, *starts)
+        halt_epoch, newest_id = self._journal.halting.epoch, None if newest is None else newest.order.id
+        driver = self._drivers.current.name
+        return Hello(self._device_id, __version__, driver, have, halt_epoch, *starts, newest_id)
 
     def welcomed(self, welcome: Welcome) -> None:
         """Say again what may have been lost with the last connection."""
@@ -270,7 +273,8 @@ class Executor:
         return self._events.emit(events.HubSaid("HUB_IS_BEHIND", reason.text()))
 
     def caught_up(self) -> None:
-        """Only now go on with what was received before the start: a cancel for it would have been heard by now."""
+        """Only now go on with what was received before: a cancel for it would have been heard by now."""
+        self._gate.heard_all()
         for entry in self._journal.in_state(State.RECEIVED):
             if not self.lives.is_under_way(entry.order.id) and not self._is_stopping:
                 self.lives.begin(entry.order.id, self._live(entry.order))

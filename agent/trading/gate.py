@@ -1,10 +1,12 @@
 """Whether an order may go to the exchange now: cancels, the halt, the exchange, the terms, the trader, the window.
 
 The invariants: what it approves was allowed at that very moment, by everything the hub has said so far and by the terms
-as they then stood; no answer of the trader is a no, by the clock and not by a timer.
+as they then stood; what was received over an earlier connection waits until the hub has said all it knows of it; no
+answer of the trader is a no, by the clock and not by a timer.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 
 from agent.drivers.base import Drivers
 from agent.link.hub_time import HubClock
@@ -46,6 +48,9 @@ class Gate:
         self._decide = decide
         self._cancelled: dict[int, Reason] = {}
         self._held: Reason | None = None
+        self._unheard: frozenset[int] = frozenset()
+        self._has_heard = asyncio.Event()
+        self._has_heard.set()
 
     def hold(self, reason: Reason | None) -> None:
         """Let nothing through for this reason; None: let through again."""
@@ -54,6 +59,15 @@ class Gate:
     def cancel(self, order_id: int, reason: Reason) -> None:
         """Let this one through no more, also if it comes only later."""
         self._cancelled[order_id] = reason
+
+    def wait_for(self, order_ids: Iterable[int]) -> None:
+        """Let these through only after `heard_all`: a new connection is about to say what became of them."""
+        self._unheard = frozenset(order_ids)
+        self._has_heard.clear()
+
+    def heard_all(self) -> None:
+        """The hub has said what it knows of the orders that were received before."""
+        self._has_heard.set()
 
     async def ask(self, order: Order) -> Approved | Refused:
         """Everything that may refuse; asked again after the trader and after the hub's clock, since much may happen.
@@ -66,7 +80,7 @@ class Gate:
         refused = await self._answer(order, approved)
         if refused is not None:
             return refused
-        if not await self._hub_clock.freshen(order.expires_ms):
+        if not await self._is_up_to_date(order):
             return LATE
         after = self._check(order)
         if isinstance(after, Approved) and after != approved:
@@ -78,10 +92,24 @@ class Gate:
         now = self._hub_clock.now()
         return engine.may_submit(now.ms, now.uncertainty_ms, order.expires_ms)
 
+    async def _is_up_to_date(self, order: Order) -> bool:
+        """With a fresh clock, and all that the hub had to say of this order; False once its window may be over."""
+        while await self._hub_clock.freshen(order.expires_ms):
+            if order.id not in self._unheard or self._has_heard.is_set():
+                return True
+            try:
+                async with deadline(self._world, self._left_s(order)):
+                    await self._has_heard.wait()
+            except TimeoutError:
+                return False
+        return False
+
+    def _left_s(self, order: Order) -> float:
+        return (order.expires_ms - self._hub_clock.now().ms) / 1000
+
     async def _answer(self, order: Order, approved: Approved) -> Refused | None:
-        left_s = (order.expires_ms - self._hub_clock.now().ms) / 1000
         try:
-            async with deadline(self._world, left_s):
+            async with deadline(self._world, self._left_s(order)):
                 return await self._decide(order, approved)
         except TimeoutError:
             return Refused(Reason("unanswered"))

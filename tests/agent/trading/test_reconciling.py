@@ -8,7 +8,7 @@ from agent.model.engine import Ambiguous, Mode, NotSent, Refused, State, Submitt
 from agent.model.events import HubSaid, Resolved
 from agent.model.reasons import Reason
 from agent.trading.reconciling import LISTED_S, LONGEST_PAUSE_S, pause_s
-from protocol.messages import CAUGHT_UP, Outcome, Recorded
+from protocol.messages import CAUGHT_UP, Cancel, Outcome, Recorded
 from tests.agent.stepped_world import settle
 
 from .conftest import NO, Desk, ToldExchange
@@ -152,6 +152,56 @@ async def test_past_its_window_an_order_here_ends_truer_than_by_the_hubs_guess(d
     desk.executor.caught_up()
     await settle()
     assert (desk.entry().outcome, desk.results(), desk.exchange.submitted) == ("expired", ["expired"], [])
+
+
+async def test_nothing_that_was_received_before_goes_on_before_the_hub_has_said_all_however_long_it_takes(
+    desk: Desk,
+) -> None:
+    desk.journal.note_received(desk.order(1), desk.clock.now(), "paper", Mode.PAPER)
+    desk.journal.note_received(desk.order(2), desk.clock.now(), "paper", Mode.PAPER)
+    await desk.again()
+    assert desk.executor.hello().have == [2, 1]
+    await desk.welcome(features=[CAUGHT_UP])
+    await desk.stepped.pass_s(30)
+    assert desk.exchange.submitted == []
+    desk.executor.heard(Cancel(1, "cancelled by the admin"))
+    desk.executor.caught_up()
+    await settle()
+    assert ((desk.entry(1).outcome, desk.entry(2).outcome), desk.exchange.submitted) == (("rejected", "success"), [2])
+
+
+async def test_an_order_under_way_as_the_connection_breaks_waits_for_what_the_next_one_says(desk: Desk) -> None:
+    await desk.stepped.pass_s(10)
+    desk.clock.ask_by(None)
+    await desk.push(desk.order(1))
+    await desk.push(desk.order(2))
+    desk.executor.hello()
+    desk.clock.restart(desk.sample())
+    await desk.welcome(features=[CAUGHT_UP])
+    await desk.push(desk.order(3))
+    assert desk.exchange.submitted == [3], "what is new does not wait"
+    desk.executor.heard(Cancel(1, "cancelled by the admin"))
+    desk.executor.caught_up()
+    await settle()
+    assert (desk.entry(1).outcome, desk.exchange.submitted) == ("rejected", [3, 2])
+
+
+async def test_what_waits_for_a_hub_that_never_says_all_expires(desk: Desk) -> None:
+    await desk.stepped.pass_s(10)
+    desk.clock.ask_by(None)
+    await desk.push(desk.order(1, valid_s=5))
+    desk.executor.hello()
+    desk.clock.restart(desk.sample())
+    await desk.stepped.pass_s(6)
+    assert (desk.entry(1).outcome, desk.exchange.submitted) == ("expired", [])
+
+
+async def test_hello_names_the_newest_order_that_was_ever_here(desk: Desk) -> None:
+    assert desk.executor.hello().newest_order_id is None
+    await desk.push(desk.order(7))
+    desk.executor.heard(Recorded(7))
+    await desk.push(desk.order(3))
+    assert (desk.executor.hello().newest_order_id, desk.executor.hello().have) == (7, [3])
 
 
 async def test_a_hub_whose_newest_order_is_older_than_ours_has_nothing_placed(desk: Desk) -> None:
