@@ -15,13 +15,14 @@ from agent.drivers.base import Drivers
 from agent.link.api import Credentials, HubApi, Session, Unavailable
 from agent.link.reconnecting import Link, Lost, backoff
 from agent.model.engine import Mode, Refused
-from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded, TradingChanged
+from agent.model.events import Disconnected, End, Events, LoggedIn, SessionEnded
 from agent.model.reasons import Reason
 from agent.model.session_timer import SessionTimer
 from agent.trading import late_results as outbox
 from agent.trading.controls import Controls
 from agent.trading.executor import Executor
 from agent.trading.journal import Journal
+from agent.trading.standing import Standing
 from agent.world import World, sleep_while
 from protocol import closes
 from protocol.messages import Outcome
@@ -29,6 +30,8 @@ from protocol.messages import Outcome
 T = TypeVar("T")
 
 REPORT_S: Final = 3.0
+LOOK_EVERY_S: Final = 1.0
+"""How soon it is told that a person paused, or switched live trading, from another process."""
 
 _ENDS: Final = {
     closes.NORMAL: End.STOPPED,
@@ -47,6 +50,7 @@ class Account(msgspec.Struct, frozen=True):
     drivers: Drivers
     executor: Executor
     controls: Controls
+    standing: Standing
 
     async def close(self) -> None:
         """Give every file of the folder back; a second time does nothing."""
@@ -144,7 +148,7 @@ class Agent:
     def use(self, mode: Mode) -> None:
         """Place what comes from now on in this mode; what stands stays with the driver that took it."""
         if self._account.drivers.use(mode):
-            self.events.emit(TradingChanged(mode is Mode.LIVE, False, None))
+            self._account.standing.look()
 
     def resolve(self, order_id: int, outcome: Outcome) -> bool:
         """A person says what became of an unknown order; False where it is not unknown (any more)."""
@@ -261,7 +265,8 @@ class Agent:
 
     async def _first(self, *lives: Coroutine[Any, Any, T | SessionEnded]) -> T | SessionEnded:
         """What the first of them says; or that somebody wants the agent to stop. Raises what broke the executor."""
-        tasks = [asyncio.create_task(life) for life in (self._broken(), self._asked_to_stop(), *lives)]
+        always = (self._broken(), self._asked_to_stop(), self._look_after_the_controls())
+        tasks = [asyncio.create_task(life) for life in (*always, *lives)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return next(task for task in tasks if task.done()).result()
@@ -271,6 +276,11 @@ class Agent:
     async def _asked_to_stop(self) -> SessionEnded:
         await self._stopped.wait()
         return SessionEnded(End.STOPPED, "asked to stop")
+
+    async def _look_after_the_controls(self) -> SessionEnded:
+        while True:
+            await self._world.sleep(LOOK_EVERY_S)
+            self._account.standing.look()
 
     async def _broken(self) -> SessionEnded:
         lives = self._account.executor.lives

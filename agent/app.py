@@ -35,6 +35,7 @@ from agent.trading.gate import Decide, Gate, agree
 from agent.trading.journal import Journal
 from agent.trading.moves import Moves
 from agent.trading.spent import Spent
+from agent.trading.standing import Standing
 from agent.trading.terms import ControlledTerms
 from agent.vault import Kind, Vault, VaultUnavailable, open_vault
 from agent.world import REAL, World
@@ -92,7 +93,8 @@ def build(
             reports_settlement=config.report_settlement,
             resolutions=controls.resolutions,
         )
-        return Account(device_id, journal, drivers, executor, controls)
+        standing = Standing(controls, drivers, lambda: _live_is_off(controls, facts.urls.web), stream)
+        return Account(device_id, journal, drivers, executor, controls, standing)
 
     return Agent(
         credentials=credentials,

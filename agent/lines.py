@@ -87,7 +87,8 @@ def _exchange_line(event: ExchangeSession | RatioRefused | LimitReached | Tradin
         case LimitReached():
             return _("a limit is reached"), {"mode": event.mode.value, "why": _why(event.reason)}
         case TradingChanged():
-            said = _("trading is paused") if event.is_paused else _("trading goes on")
+            said = _("trading goes on") if event.reason is None else _("no order is placed")
+            said = _("trading is paused") if event.is_paused else said
             return said, {"mode": Mode.LIVE if event.is_live else Mode.PAPER, "why": _why(event.reason)}
 
 

@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.commands import app
+from agent.drivers.paper import Simulation, fate
+from agent.lines import line
 from agent.model import events
 from agent.model.account import Owner
 from agent.model.engine import State
+from agent.model.events import TradingChanged
 from agent.trading.accounts import Accounts
 from agent.vault import MemoryVault
 from tests.exchange.server import Exchange
@@ -67,6 +70,45 @@ async def test_a_pause_holds_for_the_next_order_until_continue(hub: HubOnLoopbac
         assert await outcome(hub, trader, 1) == ("rejected", "paused by you: lunch")
         agent("continue")
         assert (await outcome(hub, trader, 2))[0] == "success"
+
+
+async def test_what_the_command_line_changes_is_told_while_it_runs(
+    hub: HubOnLoopback, trade: Trade, agent: Agent, exchange: Exchange
+) -> None:
+    async with trade() as trader:
+        agent("pause", "lunch")
+        await eventually(lambda: trader.told(TradingChanged), "the pause is told", 5)
+        agent("continue")
+        await eventually(lambda: len(trader.told(TradingChanged)) == 2, "that it goes on is told", 5)
+    assert [(told.is_live, told.is_paused) for told in trader.told(TradingChanged)] == [(False, True), (False, False)]
+    for key in ("loss_per_day", "orders_per_day"):
+        agent("limits", "set", key, "50")
+    async with trade(driver="binance-web", binance_url=exchange.url, vault=MemoryVault()) as trader:
+        agent("live", "on", typed="TRADE LIVE\n")
+        await eventually(lambda: trader.told(TradingChanged), "live on is told", 5)
+        agent("live", "off")
+        await eventually(lambda: len(trader.told(TradingChanged)) == 2, "live off is told", 5)
+    on, off = trader.told(TradingChanged)
+    assert (on.is_live, on.is_paused, on.reason) == (True, False, None)
+    assert off.reason.code == "live.no_consent"
+    assert [line(told)[0] for told in (on, off)] == ["trading goes on", "no order is placed"]
+
+
+async def test_the_persons_word_about_an_unknown_order_reaches_the_hub_while_it_runs(
+    hub: HubOnLoopback, trade: Trade, agent: Agent
+) -> None:
+    drawn = Simulation(ambiguous_rate=1)
+    order = next(one for one in map(hub.order, range(1, 100)) if fate(drawn, one).lost == "request")
+    async with trade(paper_ambiguous_rate=1) as trader:
+        await hub.push(order)
+        await eventually(lambda: trader.is_in(order.id, State.REPORTED), "the hub knows that nobody knows")
+        agent("resolve", str(order.id), "failed")
+        await eventually(lambda: len(hub.results[order.id]) == 2, "the person's word is reported", 10)
+        await eventually(lambda: trader.is_in(order.id, State.REPORTED), "and recorded")
+        entry = trader.entry(order.id)
+    assert [result.outcome for result in hub.results[order.id]] == ["unknown", "failed"]
+    assert entry is not None
+    assert (entry.outcome, entry.resolved_by) == ("failed", "person")
 
 
 async def test_a_burst_stays_within_its_limit(hub: HubOnLoopback, trade: Trade, agent: Agent) -> None:
