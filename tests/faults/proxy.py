@@ -44,6 +44,8 @@ class Proxy:
         self._target = target_port
         self._mode: Mode = "passes"
         self._falls_ill: tuple[Callable[[bytes], bool], Mode] | None = None
+        self.delay_s = 0.0
+        """How long each answer takes more."""
         self._well = asyncio.Event()
         self._well.set()
         self._server: asyncio.Server | None = None
@@ -157,6 +159,8 @@ class Proxy:
                 hub.write(data[:half])
                 await self._well.wait()
                 data = data[half:]
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)  # what is tested: a store that is slow
             hub.write(data)
             await hub.drain()
             if last.is_set() and self._falls_ill is not None:
