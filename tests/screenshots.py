@@ -33,6 +33,7 @@ from agent.ui.main_window import MainWindow
 from agent.ui.palette import Theme, colours_for, dress
 from agent.ui.preferences import Preferences
 from agent.ui.qr_window import QrWindow
+from agent.ui.rows import Rows
 from agent.ui.settings_window import SettingsWindow
 from agent.ui.state import Bar, Placing, View, reduce
 from protocol.messages import Increment, Order
@@ -89,7 +90,7 @@ def main_windows() -> Made:
     used_up = Reason("limit.loss_per_day", {"used": "45", "at_risk": "5", "stake": "5", "max": "50"})
     states: dict[str, View] = {
         "placing": view,
-        "empty": change(view, rows={}),
+        "empty": change(view, rows=Rows()),
         "paused": change(view, placing=Placing.PAUSED),
         "halted": change(view, halt="maintenance at the exchange"),
         "offline": reduce(view, events.Disconnected("connection refused", 8.0), now_ms()),
@@ -103,7 +104,7 @@ def main_windows() -> Made:
         yield f"main-{name}", window
     window = _main(view)
     window.tabs.setCurrentIndex(1)
-    window.charts.show_rows(view.rows.values(), view.mode)
+    window.charts.show_rows(view.rows, view.mode)
     yield "main-charts", window
     window = _main(view)
     for row in view.rows.values():

@@ -4,7 +4,9 @@ The invariants: a chart is of one mode; each has a sentence that says the same, 
 is loaded when the charts are first looked at.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
@@ -12,12 +14,15 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 from agent.language import _
 from agent.model.engine import Mode
 from agent.ui import words
+from agent.ui.figures import Figures, WinRate, thinned
 from agent.ui.palette import LIGHT, Colours
-from agent.ui.sentences import WinRate, hops, profit_curve, win_rates
-from agent.ui.state import Row
+from agent.ui.rows import Rows
+from agent.ui.sentences import hops
 from agent.ui.widgets import Retold, label
 
 HOPS_SHOWN: Final = 200
+PARTS: Final = 200
+"""A line of more points than a window is wide costs time and shows no more."""
 
 
 class Charts(QWidget):
@@ -27,7 +32,7 @@ class Charts(QWidget):
         super().__init__()
         self._retold = Retold()
         self._colours: Colours = LIGHT
-        self._rows: tuple[Row, ...] = ()
+        self._rows, self._figures = Rows(), Figures()
         self._mode = Mode.PAPER
         self._plots: list[Any] = []
         self.said = [label() for _chart in range(3)]
@@ -41,12 +46,15 @@ class Charts(QWidget):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(colours.line)
                 plot.getAxis(side).setTextPen(colours.text)
+        if self._plots:
+            self._dress_lines()
         self._draw()
 
-    def show_rows(self, rows: Iterable[Row], mode: Mode) -> None:
-        """Draw these, once somebody looks."""
-        self._rows, self._mode = tuple(rows), mode
-        if self.isVisible():
+    def show_rows(self, rows: Rows, mode: Mode) -> None:
+        """Draw these, once somebody looks; what is drawn already is not drawn again."""
+        is_new = rows is not self._rows or mode is not self._mode
+        self._rows, self._mode = rows, mode
+        if is_new and self.isVisible():
             self._draw()
 
     def retranslate(self) -> None:
@@ -87,67 +95,79 @@ class Charts(QWidget):
             self._column.addWidget(self._retold.label(title, "heading"))
             self._column.addWidget(said)
             self._column.addWidget(plot, 1)
+        self._make_lines(*self._plots)
+
+    def _make_lines(self, profit: Any, rates: Any, latency: Any) -> None:
+        """What is drawn: made once, given other data ever after."""
+        import pyqtgraph
+
+        self._profit, self._zero = profit.plot(stepMode="right"), profit.addLine(y=0)
+        rates.setYRange(0, 100)
+        self._bars = pyqtgraph.ErrorBarItem(beam=0.1)
+        rates.addItem(self._bars)
+        self._rates = rates.plot(pen=None, symbol="o")
+        self._evens = rates.plot(pen=None, symbol="d", symbolSize=13)
+        self._hops = [latency.plot(symbol=symbol, symbolSize=5) for symbol in "ots"]
+
+    def _dress_lines(self) -> None:
+        colours = self._colours
+        self._profit.setPen(_pen(colours.accent))
+        self._zero.setPen(_pen(colours.line, 1))
+        self._bars.setData(pen=_pen(colours.accent))
+        self._rates.setSymbolBrush(colours.accent)
+        self._evens.setSymbolBrush(colours.needs_you)
+        for line, colour in zip(self._hops, (colours.accent, colours.asks, colours.needs_you), strict=True):
+            line.setPen(_pen(colour, 1))
+            line.setSymbolBrush(colour)
 
     def _draw(self) -> None:
         if not self._plots:
             return
-        for plot in self._plots:
-            plot.clear()
-        self._draw_profit()
-        self._draw_rates(win_rates(self._rows, self._mode))
-        self._draw_hops()
+        self._figures.follow(self._rows)
+        for draw in (self._draw_profit, self._draw_rates, self._draw_hops):
+            draw()
         for plot, said in zip(self._plots, self.said, strict=True):
             plot.setAccessibleName(said.text())
             said.setMinimumHeight(said.heightForWidth(said.width()))
 
     def _draw_profit(self) -> None:
-        points = profit_curve(self._rows, self._mode)
+        points = self._figures.curve(self._mode)
+        drawn = thinned(points, PARTS)
+        self._profit.setData([s for s, _total in drawn], [total for _s, total in drawn])
         mode = words.mode(self._mode)
         if not points:
             return self.said[0].setText(_("{mode}: no position is settled yet.").format(mode=mode))
-        times, totals = [ms / 1000 for ms, _total in points], [float(total) for _ms, total in points]
-        self._plots[0].plot(times, totals, pen=_pen(self._colours.accent), stepMode="right")
-        self._plots[0].addLine(y=0, pen=_pen(self._colours.line, 1))
-        said = _("{mode}: {profit} USDT in {count} settled positions.")
-        return self.said[0].setText(said.format(mode=mode, profit=words.profit(points[-1][1]), count=len(points)))
+        said, profit = _("{mode}: {profit} USDT in {count} settled positions."), Decimal(str(points[-1][1]))
+        return self.said[0].setText(said.format(mode=mode, profit=words.profit(profit), count=len(points)))
 
-    def _draw_rates(self, rates: list[WinRate]) -> None:
-        import pyqtgraph
-
+    def _draw_rates(self) -> None:
+        rates = self._figures.win_rates(self._mode)
         names = [f"{rate.symbol} {words.increment(rate.increment)}" for rate in rates]
         self.said[1].setText("\n".join(map(_rate_words, names, rates)) or _("Needs positions that were won or lost."))
         plot, places = self._plots[1], list(range(len(rates)))
         plot.getAxis("bottom").setTicks([list(enumerate(names))])
         plot.setXRange(-0.5, max(1, len(rates)) - 0.5)
-        plot.setYRange(0, 100)
-        if not rates:
-            return
         values = [100 * rate.rate for rate in rates]
         below = [100 * (rate.rate - rate.low) for rate in rates]
         above = [100 * (rate.high - rate.rate) for rate in rates]
-        pen = _pen(self._colours.accent)
-        bars = {"x": _array(places), "y": _array(values), "bottom": _array(below), "top": _array(above)}
-        plot.addItem(pyqtgraph.ErrorBarItem(**bars, beam=0.1, pen=pen))
-        plot.plot(places, values, pen=None, symbol="o", symbolBrush=self._colours.accent)
-        even = [100 * rate.break_even for rate in rates]
-        plot.plot(places, even, pen=None, symbol="d", symbolSize=13, symbolBrush=self._colours.needs_you)
+        self._bars.setData(x=_array(places), y=_array(values), bottom=_array(below), top=_array(above))
+        self._rates.setData(places, values)
+        self._evens.setData(places, [100 * rate.break_even for rate in rates])
 
     def _draw_hops(self) -> None:
-        ways = [hops(row) for row in self._rows[-HOPS_SHOWN:]]
-        if not ways:
-            return self.said[2].setText(_("No order has come yet."))
+        ways = [hops(row) for row in islice(self._rows.values(), max(0, len(self._rows) - HOPS_SHOWN), None)]
         parts = (
-            ([way.to_here for way in ways], self._colours.accent, _("hub to here")),
-            ([way.here or 0 for way in ways], self._colours.asks, _("here")),
-            ([way.at_exchange or 0 for way in ways], self._colours.needs_you, _("at the exchange")),
+            ([way.to_here for way in ways], _("hub to here")),
+            ([way.here or 0 for way in ways], _("here")),
+            ([way.at_exchange or 0 for way in ways], _("at the exchange")),
         )
         said = []
-        for number, (values, colour, name) in enumerate(parts):
-            symbol = ("o", "t", "s")[number]
-            self._plots[2].plot(values, pen=_pen(colour, 1), symbol=symbol, symbolSize=5, symbolBrush=colour)
-            middle = sorted(values)[len(values) // 2]
-            said.append(_("{hop} {sign} {ms} ms").format(hop=name, sign="●▼■"[number], ms=middle))
-        return self.said[2].setText(_("Median: {hops}").format(hops=" · ".join(said)))
+        for line, sign, (values, name) in zip(self._hops, "●▼■", parts, strict=True):
+            line.setData(values)
+            if values:
+                said.append(_("{hop} {sign} {ms} ms").format(hop=name, sign=sign, ms=sorted(values)[len(values) // 2]))
+        none = _("No order has come yet.")
+        self.said[2].setText(_("Median: {hops}").format(hops=" · ".join(said)) if said else none)
 
 
 def _rate_words(name: str, rate: WinRate) -> str:

@@ -47,7 +47,7 @@ from agent.ui.settings_window import SettingsWindow
 from agent.ui.state import Placing, View, reduce, with_entries
 from agent.ui.tray import Tray
 from agent.ui.widgets import Words
-from agent.vault import open_vault
+from agent.vault import Vault, open_vault
 from protocol.messages import Outcome
 
 STATE_MS: Final = 500
@@ -56,12 +56,14 @@ STATE_MS: Final = 500
 class Desk:
     """One account's windows. `live` runs until the person, or a signal, ends it."""
 
-    def __init__(self, app: QApplication, config: Settings, username: str | None = None) -> None:
+    def __init__(
+        self, app: QApplication, config: Settings, username: str | None = None, vault: Vault | None = None
+    ) -> None:
         self.app, self.config = app, config
         self.kept = PreferencesFile(config.data_dir)
         language.switch(config.language or self.kept.now.language or language.current())
         self.slots = Slots(self._failed)
-        self.vault = open_vault(config.data_dir, config.vault_passphrase_file)
+        self.vault = vault or open_vault(config.data_dir, config.vault_passphrase_file)
         self.passwords = Passwords(self.vault)
         self.view = View()
         self.session: DeskSession | None = None

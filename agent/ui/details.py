@@ -7,8 +7,8 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidg
 
 from agent.language import _
 from agent.ui import words
+from agent.ui.rows import Row
 from agent.ui.sentences import hops
-from agent.ui.state import Row
 from agent.ui.widgets import Retold, label
 
 SELECTABLE: Final = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard

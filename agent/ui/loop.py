@@ -7,7 +7,7 @@ Nothing about money may follow from a timer all the same: whoever decides asks t
 import asyncio
 import math
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, Final
@@ -20,7 +20,6 @@ LONGEST_MS: Final = 24 * 3600 * 1000
 """Qt counts milliseconds in 32 bits: a longer wait is made of days."""
 
 BEAT_S: Final = 0.02
-BEATS_KEPT: Final = 200_000
 
 
 class _PreciseTimer(QObject):
@@ -121,7 +120,7 @@ class Slots:
 
 
 class LagMeter(QObject):
-    """How long the loop was blocked: what each beat came later than it was due."""
+    """How long the loop was blocked: what each beat came later than it was due, counted in whole ms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +129,7 @@ class LagMeter(QObject):
         self._timer.setInterval(round(BEAT_S * 1000))
         self._timer.timeout.connect(self._beat)
         self._last = 0.0
-        self.late_ms: deque[float] = deque(maxlen=BEATS_KEPT)
+        self.late_ms: Counter[int] = Counter()
 
     def start(self) -> None:
         """Begin to measure."""
@@ -141,12 +140,16 @@ class LagMeter(QObject):
         """Measure no more."""
         self._timer.stop()
 
-    def at(self, share: float) -> float:
-        """The lateness in ms that this share of the beats stayed under; 0 without a beat."""
-        beats = sorted(self.late_ms)
-        return beats[min(len(beats) - 1, int(share * len(beats)))] if beats else 0.0
+    def at(self, share: float) -> int:
+        """The lateness in ms that this share of the beats stayed within; 0 without a beat."""
+        wanted, seen = share * self.late_ms.total(), 0
+        for late_ms, count in sorted(self.late_ms.items()):
+            seen += count
+            if seen >= wanted:
+                return late_ms
+        return 0
 
     def _beat(self) -> None:
         now = time.monotonic()
-        self.late_ms.append(max(0.0, (now - self._last - BEAT_S) * 1000))
+        self.late_ms[math.ceil(max(0.0, (now - self._last - BEAT_S) * 1000))] += 1
         self._last = now

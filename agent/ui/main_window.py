@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
 
     def _draw_charts(self) -> None:
         if self.charts.isVisible():
-            self.charts.show_rows(self._view.rows.values(), self._view.mode)
+            self.charts.show_rows(self._view.rows, self._view.mode)
 
     def _render_top(self) -> None:
         said, view = next_order(self._view), self._view

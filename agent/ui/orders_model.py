@@ -1,24 +1,27 @@
 """The table of orders: rows in batches, filter, order of columns, and the same as CSV.
 
-The invariant: a batch costs what changed in it, not what is in the table.
+The invariants: a batch costs what changed in it, not what is in the table; a row that is shown stands where its key and
+its order's id have it.
 """
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt
 from PyQt6.QtGui import QColor
 
 from agent.language import _
 from agent.ui import words
 from agent.ui.palette import LIGHT, Colours
+from agent.ui.rows import Row, Rows
 from agent.ui.sentences import hops
-from agent.ui.state import Row
 
-SORT_ROLE: Final = Qt.ItemDataRole.UserRole
 NO_INDEX: Final = QModelIndex()
+AT_ONCE: Final = 200
+"""More changes than these are not shown one by one."""
 
 
 class Column(NamedTuple):
@@ -54,50 +57,70 @@ PROFIT: Final = 8
 
 
 class OrdersModel(QAbstractTableModel):
-    """The orders, oldest first; `show` brings it up to date."""
+    """The orders that are looked for, in the order of one column; `show` brings it up to date."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._all = Rows()
         self._rows: list[Row] = []
-        self._places: dict[int, int] = {}
-        self._shown: Mapping[int, Row] = {}
+        self._keys: list[tuple[Any, int]] = []
+        self._column, self._is_descending = 0, True
+        self._text, self._outcome = "", ""
+        self._texts: dict[int, tuple[Row, str]] = {}
         self._colours, self._is_red_up = LIGHT, False
 
-    def show(self, rows: Mapping[int, Row]) -> None:
+    def show(self, rows: Rows) -> None:
         """Take what is new and what has changed; nothing is done where nothing has."""
-        if rows is self._shown:
-            return
-        if any(order_id not in rows for order_id in self._places):
-            self._start_anew()
-        new = []
-        for order_id, row in rows.items():
-            place = self._places.get(order_id)
-            if place is None:
-                new.append(row)
-            elif self._rows[place] is not row:
-                self._rows[place] = row
-                self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
-        self._add(new)
-        self._shown = rows
+        if rows is self._all:
+            return None
+        before, self._all = self._all, rows
+        changed = rows.changed_since(before)
+        if changed is None or len(changed) > AT_ONCE:
+            return self._start_anew()
+        for row in changed:
+            self._change(before.get(row.order.id), row)
+        return None
+
+    def look_for(self, text: str, outcome: str) -> None:
+        """Show only the orders that have this text anywhere, and this outcome."""
+        self._text, self._outcome = text.strip().lower(), outcome
+        self._start_anew()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Qt: by this column; what is selected stays so."""
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        held = [(self.row(index.row()).order.id, index.column()) for index in before]
+        self._column, self._is_descending = column, order is Qt.SortOrder.DescendingOrder
+        self._fill()
+        places = {row.order.id: place for place, row in enumerate(self.rows())} if held else {}
+        self.changePersistentIndexList(before, [self.index(places[order_id], cell) for order_id, cell in held])
+        self.layoutChanged.emit()
 
     def dress(self, colours: Colours, is_red_up: bool) -> None:
         """Other colours."""
         self._colours, self._is_red_up = colours, is_red_up
-        self.retranslate()
+        self._say_anew()
 
     def retranslate(self) -> None:
         """Say every cell anew."""
+        self._texts.clear()
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS) - 1)
-        if self._rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(COLUMNS) - 1))
+        self._say_anew()
 
     def row(self, place: int) -> Row:
         """The order in a row."""
-        return self._rows[place]
+        return self._rows[self._turned(place)]
+
+    def rows(self) -> list[Row]:
+        """What is shown, in its order."""
+        return self._rows[::-1] if self._is_descending else list(self._rows)
 
     def place(self, order_id: int) -> int | None:
-        """The row of an order."""
-        return self._places.get(order_id)
+        """The row of an order that is shown."""
+        row = self._all.get(order_id)
+        at = None if row is None else self._at(row)
+        return None if at is None else self._turned(at)
 
     def rowCount(self, parent: QModelIndex = NO_INDEX) -> int:  # noqa: N802 Qt's name
         """Qt: how many orders."""
@@ -115,7 +138,7 @@ class OrdersModel(QAbstractTableModel):
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Qt: a cell."""
-        column, row = COLUMNS[index.column()], self._rows[index.row()]
+        column, row = COLUMNS[index.column()], self.row(index.row())
         match role:
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:
                 return column.text(row)
@@ -125,21 +148,87 @@ class OrdersModel(QAbstractTableModel):
                 return self._colour(index.column(), row)
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{column.heading()}: {column.text(row)}"
-        return column.key(row) if role == SORT_ROLE else None
+        return None
 
-    def _add(self, new: list[Row]) -> None:
-        if not new:
-            return
-        first = len(self._rows)
-        self.beginInsertRows(NO_INDEX, first, first + len(new) - 1)
-        self._places |= {row.order.id: first + number for number, row in enumerate(new)}
-        self._rows += new
+    def _change(self, before: Row | None, row: Row) -> None:
+        at = None if before is None else self._at(before)
+        is_shown, key = self._is_looked_for(row), self._key(row)
+        if at is not None and is_shown and self._keys[at] == key:
+            self._rows[at] = row
+            place = self._turned(at)
+            self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
+        elif at is not None and is_shown:
+            self._move(at, key, row)
+        elif at is not None:
+            self._take_out(at)
+        elif is_shown:
+            self._put_in(key, row)
+
+    def _put_in(self, key: tuple[Any, int], row: Row) -> None:
+        at = bisect_left(self._keys, key)
+        place = len(self._rows) - at if self._is_descending else at
+        self.beginInsertRows(NO_INDEX, place, place)
+        self._keys.insert(at, key)
+        self._rows.insert(at, row)
         self.endInsertRows()
+
+    def _take_out(self, at: int) -> None:
+        place = self._turned(at)
+        self.beginRemoveRows(NO_INDEX, place, place)
+        del self._keys[at], self._rows[at]
+        self.endRemoveRows()
+
+    def _move(self, at: int, key: tuple[Any, int], row: Row) -> None:
+        """To where its new key has it; Qt counts the target with the row still in its old place."""
+        to = bisect_left(self._keys, key)
+        count = len(self._rows)
+        start, end = (count - 1 - at, count - to) if self._is_descending else (at, to)
+        is_moved = end not in (start, start + 1) and self.beginMoveRows(NO_INDEX, start, start, NO_INDEX, end)
+        del self._keys[at], self._rows[at]
+        to -= to > at
+        self._keys.insert(to, key)
+        self._rows.insert(to, row)
+        if is_moved:
+            self.endMoveRows()
+        place = self._turned(to)
+        self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
 
     def _start_anew(self) -> None:
         self.beginResetModel()
-        self._rows, self._places = [], {}
+        self._fill()
         self.endResetModel()
+
+    def _fill(self) -> None:
+        keyed = sorted((self._key(row), row) for row in self._all.values() if self._is_looked_for(row))
+        self._keys, self._rows = [key for key, _row in keyed], [row for _key, row in keyed]
+
+    def _key(self, row: Row) -> tuple[Any, int]:
+        return COLUMNS[self._column].key(row), row.order.id
+
+    def _at(self, row: Row) -> int | None:
+        key = self._key(row)
+        at = bisect_left(self._keys, key)
+        return at if at < len(self._keys) and self._keys[at] == key else None
+
+    def _turned(self, place: int) -> int:
+        return len(self._rows) - 1 - place if self._is_descending else place
+
+    def _is_looked_for(self, row: Row) -> bool:
+        if self._outcome and row.outcome != self._outcome:
+            return False
+        return not self._text or self._text in self._text_of(row)
+
+    def _text_of(self, row: Row) -> str:
+        known = self._texts.get(row.order.id)
+        if known is not None and known[0] is row:
+            return known[1]
+        text = "\n".join(column.text(row) for column in COLUMNS).lower()
+        self._texts[row.order.id] = row, text
+        return text
+
+    def _say_anew(self) -> None:
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(COLUMNS) - 1))
 
     def _colour(self, column: int, row: Row) -> QColor | None:
         if column == STATE and row.outcome == "unknown":
@@ -148,34 +237,6 @@ class OrdersModel(QAbstractTableModel):
             side = self._colours.gain if row.profit > 0 else self._colours.loss
             return QColor(side(self._is_red_up))
         return None
-
-
-class Filter(QSortFilterProxyModel):
-    """The orders that have a word anywhere, and one outcome where one is chosen."""
-
-    def __init__(self, model: OrdersModel) -> None:
-        super().__init__()
-        self._model = model
-        self._text, self._outcome = "", ""
-        self.setSourceModel(model)
-        self.setSortRole(SORT_ROLE)
-
-    def look_for(self, text: str, outcome: str) -> None:
-        """Show only these."""
-        self._text, self._outcome = text.strip().lower(), outcome
-        self.invalidateFilter()
-
-    def filterAcceptsRow(self, place: int, _parent: QModelIndex) -> bool:  # noqa: N802 Qt's name
-        """Qt: whether an order is shown."""
-        row = self._model.row(place)
-        if self._outcome and row.outcome != self._outcome:
-            return False
-        return not self._text or any(self._text in column.text(row).lower() for column in COLUMNS)
-
-    def rows(self) -> list[Row]:
-        """What is shown, in its order."""
-        places = (self.mapToSource(self.index(place, 0)).row() for place in range(self.rowCount()))
-        return [self._model.row(place) for place in places]
 
 
 def as_csv(rows: Iterable[Row]) -> str:

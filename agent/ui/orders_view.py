@@ -3,7 +3,7 @@
 The invariant: what an unknown order needs is said beside it, and only the person says what became of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -23,8 +23,8 @@ from PyQt6.QtWidgets import (
 from agent.language import _
 from agent.ui import words
 from agent.ui.details import Details
-from agent.ui.orders_model import COLUMNS, Filter, OrdersModel, as_csv
-from agent.ui.state import Row
+from agent.ui.orders_model import COLUMNS, OrdersModel, as_csv
+from agent.ui.rows import Rows
 from agent.ui.widgets import Retold, label
 
 OUTCOMES = ("", "success", "failed", "rejected", "expired", "unknown")
@@ -38,8 +38,8 @@ class OrdersView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._retold = told = Retold()
+        self._has_widths = False
         self.model = OrdersModel()
-        self.filter = Filter(self.model)
         self.table = QTableView()
         self.details = Details()
         self.nothing = told.label(lambda: _("No orders have reached this computer yet."), "muted")
@@ -51,9 +51,12 @@ class OrdersView(QWidget):
         told.tell(self.table.setAccessibleName, lambda: _("Orders"))
         self._arrange()
 
-    def show_rows(self, rows: Mapping[int, Row]) -> None:
+    def show_rows(self, rows: Rows) -> None:
         """Bring the table and the details up to date."""
         self.model.show(rows)
+        if rows and not self._has_widths:
+            self._has_widths = True
+            self.table.resizeColumnsToContents()
         self.nothing.setVisible(not rows)
         shown = self.details.order_id
         if shown is not None and shown in rows:
@@ -63,25 +66,25 @@ class OrdersView(QWidget):
         """Show one order and its details."""
         place = self.model.place(order_id)
         if place is not None:
-            index = self.filter.mapFromSource(self.model.index(place, 0))
-            self.table.selectRow(index.row())
-            self.table.scrollTo(index)
+            self.table.selectRow(place)
+            self.table.scrollTo(self.model.index(place, 0))
 
     def retranslate(self) -> None:
         """After a change of the language."""
         self._retold.retranslate()
         self.model.retranslate()
+        self.table.resizeColumnsToContents()
         self.details.retranslate()
         for place in range(self.outcomes.count()):
             self.outcomes.setItemText(place, self._outcome_words(OUTCOMES[place]))
 
     def save_csv(self, path: Path) -> None:
         """What the table shows. Raises OSError."""
-        path.write_text(as_csv(self.filter.rows()), encoding="utf-8")
+        path.write_text(as_csv(self.model.rows()), encoding="utf-8")
 
     def _prepare_table(self) -> None:
         table = self.table
-        table.setModel(self.filter)
+        table.setModel(self.model)
         table.setSortingEnabled(True)
         table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -93,7 +96,7 @@ class OrdersView(QWidget):
         if rows is not None and columns is not None:
             rows.hide()
             rows.setDefaultSectionSize(table.fontMetrics().height() + 10)
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setResizeContentsPrecision(50)
             columns.setStretchLastSection(True)
         chosen = table.selectionModel()
@@ -136,11 +139,12 @@ class OrdersView(QWidget):
 
     def _choose(self, place: int) -> None:
         if place >= 0:
-            source = self.filter.mapToSource(self.filter.index(place, 0))
-            self.details.show_row(self.model.row(source.row()))
+            self.details.show_row(self.model.row(place))
 
     def _look(self) -> None:
-        self.filter.look_for(self.search.text(), self.outcomes.currentData() or "")
+        self.model.look_for(self.search.text(), self.outcomes.currentData() or "")
+        if self.details.order_id is not None:
+            self.select(self.details.order_id)
 
     def _ask_where(self) -> None:
         dialog = QFileDialog(self, _("Save as CSV…"), "orders.csv", "CSV (*.csv)")

@@ -31,6 +31,7 @@ from agent.ui.widgets import Retold, label, show_only
 
 CLOCK_FAR_OFF_MS = 2_000
 HIGHEST_STAKE = 10_000
+MISSED_EVERY_MS = 450
 
 
 class Panel(QWidget):
@@ -47,6 +48,7 @@ class Panel(QWidget):
         self._retold = Retold()
         self._is_rendering = False
         self._view = View()
+        self._missed_again_ms = 0
         self.link, self.clock, self.session, self.account = label(), label("problem"), label(), label()
         self.exchange, self.missed = label(), label()
         self.bind = self._retold.button(lambda: _("Log in at the exchange…"))
@@ -68,16 +70,23 @@ class Panel(QWidget):
         self._render_link(view, now_ms)
         self._render_trading(view)
         self.bars.show_bars(view.bars)
-        today = missed(view.rows.values(), view.hub_ms(_midnight_ms(now_ms)))
-        lines = [f"{words.why(reason)}: {count}" for reason, count in today.reasons[:4]]
-        none = _("No order was missed today.")
-        head = _("Missed today: {count}").format(count=today.count)
-        self.missed.setText("\n".join([head, *lines]) if today.count else none)
+        if now_ms >= self._missed_again_ms:
+            self._render_missed(view, now_ms)
         self._is_rendering = False
 
     def retranslate(self) -> None:
         """After a change of the language."""
         self._retold.retranslate()
+        self._missed_again_ms = 0
+
+    def _render_missed(self, view: View, now_ms: int) -> None:
+        """Not with each batch: it looks at every order."""
+        self._missed_again_ms = now_ms + MISSED_EVERY_MS
+        today = missed(view.rows.values(), view.hub_ms(_midnight_ms(now_ms)))
+        lines = [f"{words.why(reason)}: {count}" for reason, count in today.reasons[:4]]
+        none = _("No order was missed today.")
+        head = _("Missed today: {count}").format(count=today.count)
+        self.missed.setText("\n".join([head, *lines]) if today.count else none)
 
     def _render_link(self, view: View, now_ms: int) -> None:
         self.link.setText(_link(view, now_ms))

@@ -4,7 +4,7 @@ The invariants: `reduce` changes nothing but what it returns; what is not known 
 one row, and a row of one mode is never counted with those of the other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from agent.model import events
-from agent.model.engine import Entry, Mode, ResolvedBy, State
+from agent.model.engine import Entry, Mode
 from agent.model.events import Event
 from agent.model.reasons import Reason
-from protocol.messages import Order, Outcome, SettledAs, Source
+from agent.ui.rows import Row, Rows, Stage, row_of
 
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -26,38 +26,6 @@ class Placing(StrEnum):
     AUTO = "auto"
     CONFIRM = "confirm"
     PAUSED = "paused"
-
-
-class Stage(StrEnum):
-    """How far an order has come, as a person sees it."""
-
-    RECEIVED = "received"
-    ASKED = "asked"
-    SUBMITTING = "submitting"
-    DONE = "done"
-    SETTLED = "settled"
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One order. Times in ms: `settled_ms` by this computer's clock, the others by the hub's."""
-
-    order: Order
-    mode: Mode
-    stage: Stage
-    received_ms: int
-    stake: Decimal | None = None
-    ratio: Decimal | None = None
-    submitted_ms: int | None = None
-    executed_ms: int | None = None
-    settled_ms: int | None = None
-    outcome: Outcome | None = None
-    reason: Reason | None = None
-    exchange_order_id: str | None = None
-    resolved_by: ResolvedBy | None = None
-    result: SettledAs | None = None
-    source: Source | None = None
-    profit: Decimal | None = None
-    is_reported: bool = False
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -97,52 +65,21 @@ class View(msgspec.Struct, frozen=True):
     slept_s: float | None = None
     missed_asleep: int = 0
     ended: events.SessionEnded | None = None
-    rows: Mapping[int, Row] = msgspec.field(default_factory=dict)
+    rows: Rows = msgspec.field(default_factory=Rows)
 
     @property
     def unknown(self) -> tuple[Row, ...]:
         """The orders that may or may not stand at the exchange."""
-        return tuple(row for row in self.rows.values() if row.outcome == "unknown")
+        return tuple(self.rows.unknown.values())
 
     def hub_ms(self, now_ms: int) -> int:
         """The hub's clock at a time of this computer's."""
         return now_ms + (self.offset_ms or 0)
 
 
-def row_of(entry: Entry) -> Row:
-    """The row of an entry of the journal."""
-    return Row(
-        order=entry.order,
-        mode=entry.mode,
-        stage=_stage(entry),
-        received_ms=entry.received_ms,
-        stake=entry.stake,
-        ratio=entry.payout_ratio,
-        submitted_ms=entry.submitted_ms,
-        executed_ms=entry.executed_ms,
-        settled_ms=entry.settled_ms,
-        outcome=entry.outcome,
-        reason=entry.reason,
-        exchange_order_id=entry.exchange_order_id,
-        resolved_by=entry.resolved_by,
-        result=entry.result,
-        source=entry.source,
-        profit=entry.profit,
-        is_reported=entry.state is State.REPORTED,
-    )
-
-
-def _stage(entry: Entry) -> Stage:
-    if entry.result is not None:
-        return Stage.SETTLED
-    if entry.is_done:
-        return Stage.DONE
-    return Stage.SUBMITTING if entry.state is State.SUBMITTING else Stage.RECEIVED
-
-
 def with_entries(view: View, entries: Iterable[Entry]) -> View:
     """The view of a window that is opened over a journal."""
-    return msgspec.structs.replace(view, rows={entry.order.id: row_of(entry) for entry in entries})
+    return msgspec.structs.replace(view, rows=Rows.of(row_of(entry) for entry in entries))
 
 
 def reduce(view: View, event: Event, now_ms: int) -> View:
@@ -225,7 +162,7 @@ def _order(view: View, event: OrderEvent, now_ms: int) -> View:
 
 
 def _with(view: View, row: Row) -> View:
-    return msgspec.structs.replace(view, rows={**view.rows, row.order.id: row})
+    return msgspec.structs.replace(view, rows=view.rows.having(row))
 
 
 def _changed(view: View, order_id: int, **changes: object) -> View:

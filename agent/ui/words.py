@@ -11,8 +11,9 @@ from typing import Final
 from agent.language import _
 from agent.model.engine import Mode
 from agent.model.reasons import Reason
+from agent.ui.rows import Row, Stage
 from agent.ui.sentences import Said
-from agent.ui.state import Placing, Row, Stage
+from agent.ui.state import Placing
 
 NOTHING: Final = "–"
 MINUS: Final = "−"

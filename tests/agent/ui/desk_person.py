@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QApplication
 
 from agent.config import Settings
 from agent.ui.desktop import Desk
-from agent.ui.state import Row
+from agent.ui.rows import Row
 from tests.services.hub_process import HubProcess
 from tests.services.waiting import eventually
 

@@ -13,7 +13,8 @@ from PyQt6.QtWidgets import QApplication
 
 from agent.model.engine import Mode
 from agent.ui.orders_model import PROFIT, STATE
-from agent.ui.state import Placing, Stage
+from agent.ui.rows import Stage
+from agent.ui.state import Placing
 from tests.services.hub_process import HubProcess
 
 from .conftest import Run

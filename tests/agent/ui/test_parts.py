@@ -2,14 +2,18 @@
 
 import csv
 import io
+import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtCore import Qt
+from PyQt6.QtTest import QAbstractItemModelTester
+from PyQt6.QtWidgets import QApplication, QTableView
 
 from agent.model import events
 from agent.model.engine import Mode
@@ -18,8 +22,10 @@ from agent.ui.autostart import Autostart
 from agent.ui.awake import SleepWatch
 from agent.ui.notices import notice
 from agent.ui.one_window import OneWindow, raise_other
-from agent.ui.orders_model import COLUMNS, Filter, OrdersModel, as_csv
+from agent.ui.orders_model import COLUMNS, PROFIT, STATE, OrdersModel, as_csv
+from agent.ui.orders_view import OrdersView
 from agent.ui.preferences import FILE_NAME, PreferencesFile
+from agent.ui.rows import Rows
 from agent.ui.state import Placing, View
 from tests.screenshots import scripted
 
@@ -50,9 +56,8 @@ def test_what_a_person_is_told_of_says_its_mode_and_class() -> None:
 
 
 def test_the_table_filters_sorts_and_exports_what_it_shows(qapp: QApplication) -> None:
-    model = OrdersModel()
-    shown = Filter(model)
-    model.show(scripted().rows)
+    shown = OrdersModel()
+    shown.show(scripted().rows)
     shown.look_for("ethusdt", "")
     rows = list(csv.reader(io.StringIO(as_csv(shown.rows()).removeprefix("\ufeff"))))
     assert rows[0] == [column.heading() for column in COLUMNS]
@@ -64,26 +69,63 @@ def test_the_table_filters_sorts_and_exports_what_it_shows(qapp: QApplication) -
 
 
 def test_ten_thousand_rows_change_one_at_a_time(qapp: QApplication) -> None:
-    model = OrdersModel()
-    view = scripted(24)
-    rows = {number: next(iter(view.rows.values())) for number in range(0)} | dict(view.rows)
-    last = view.rows[24]
-    for number in range(25, 10_001):
-        rows[number] = type(last)(type(last.order)(number, *_rest(last.order)), last.mode, last.stage, last.received_ms)
+    rows, model = many(10_000), OrdersModel()
     model.show(rows)
     changes: list[int] = []
-    model.dataChanged.connect(lambda first, _last: changes.append(first.row()))
-    began = time.perf_counter()
-    model.show({**rows, 24: type(last)(last.order, last.mode, last.stage, last.received_ms)})
-    assert time.perf_counter() - began < 0.1
-    assert changes == [23]
+    model.dataChanged.connect(lambda first, last: changes.extend(range(first.row(), last.row() + 1)))
+    model.modelReset.connect(lambda: changes.append(-1))
+    model.show(rows.having(msgspec.structs.replace(rows[24], is_reported=not rows[24].is_reported)))
+    assert changes == [10_000 - 24]
     assert model.rowCount() == 10_000
 
 
-def _rest(order: object) -> tuple[object, ...]:
-    import msgspec
+def many(count: int) -> Rows:
+    """So many orders, numbered from 1."""
+    some = list(scripted(24).rows.values())
+    change = msgspec.structs.replace
+    rows = (some[number % 24] for number in range(count))
+    return Rows.of(change(row, order=change(row.order, id=number)) for number, row in enumerate(rows, 1))
 
-    return msgspec.structs.astuple(order)[1:]  # type: ignore[arg-type]
+
+@pytest.mark.parametrize("column", [0, STATE, PROFIT])
+@pytest.mark.parametrize("order", [Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder])
+@pytest.mark.parametrize("outcome", ["", "success"])
+def test_however_it_is_sorted_and_filtered_the_table_stays_what_a_new_one_would_show(
+    qapp: QApplication, column: int, order: Qt.SortOrder, outcome: str
+) -> None:
+    chance = random.Random(column)
+    rows, table = many(40), QTableView()
+    model = OrdersModel()
+    QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    table.setModel(model)
+    model.show(rows)
+    model.look_for("", outcome)
+    model.sort(column, order)
+    for _change in range(60):
+        row = chance.choice(list(rows.values()))
+        number = chance.randrange(1, 60)
+        rows = rows.having(msgspec.structs.replace(row, order=msgspec.structs.replace(row.order, id=number)))
+        if chance.random() < 0.4:
+            model.show(rows)
+    model.show(rows)
+    anew = OrdersModel()
+    anew.show(rows)
+    anew.look_for("", outcome)
+    anew.sort(column, order)
+    assert [row.order.id for row in model.rows()] == [row.order.id for row in anew.rows()]
+    assert model.rows() == anew.rows()
+    assert all(model.row(place) is row for place, row in enumerate(model.rows()))
+
+
+def test_what_is_selected_stays_so_when_the_table_is_sorted_and_filtered(qapp: QApplication) -> None:
+    view = OrdersView()
+    view.show_rows(scripted().rows)
+    view.select(7)
+    view.table.sortByColumn(PROFIT, Qt.SortOrder.AscendingOrder)
+    assert view.model.row(view.table.currentIndex().row()).order.id == 7
+    view.search.setText("btcusdt")
+    assert view.model.row(view.table.currentIndex().row()).order.id == 7
+    assert view.details.order_id == 7
 
 
 def test_the_watch_tells_how_long_the_computer_slept(qapp: QApplication) -> None:

@@ -1,5 +1,6 @@
 """What the window shows, by scripted events."""
 
+import random
 from decimal import Decimal
 
 import msgspec
@@ -9,8 +10,10 @@ from agent.model import events
 from agent.model.engine import Mode
 from agent.model.events import End, Event
 from agent.model.reasons import Reason
-from agent.ui.sentences import Tone, hops, missed, next_order, profit_curve, wilson, win_rates
-from agent.ui.state import Bar, Placing, Stage, View, reduce
+from agent.ui.figures import Figures, thinned, wilson
+from agent.ui.rows import Stage
+from agent.ui.sentences import Tone, hops, missed, next_order
+from agent.ui.state import Bar, Placing, View, reduce
 from protocol.messages import Order
 
 NOW = 1_800_000_000_000
@@ -131,15 +134,49 @@ def test_a_win_rate_stands_with_its_interval_and_the_rate_that_breaks_even() -> 
         ended = events.Settled(number, Mode.PAPER, result, "confirmed", Decimal(4 if result == "won" else -5))  # type: ignore[arg-type]
         placed = events.Submitting(number, FIVE, Decimal("0.80"), Mode.PAPER)
         view = after(received(order), placed, ended, view=view)
-    (rate,) = win_rates(view.rows.values(), Mode.PAPER)
+    figures = Figures()
+    figures.follow(view.rows)
+    (rate,) = figures.win_rates(Mode.PAPER)
     assert (rate.won, rate.lost) == (2, 1)
     assert rate.low < rate.rate < rate.high
     assert rate.break_even == pytest.approx(0.5556, abs=1e-4)
-    assert win_rates(view.rows.values(), Mode.LIVE) == []
-    assert [total for _, total in profit_curve(view.rows.values(), Mode.PAPER)][-1] == Decimal(-2)
+    assert figures.win_rates(Mode.LIVE) == []
+    assert figures.curve(Mode.PAPER)[-1][1] == -2.0
 
 
 def test_the_interval_of_wilson_is_the_published_one() -> None:
     low, high = wilson(55, 100)
     assert (round(low, 4), round(high, 4)) == (0.4524, 0.6439)
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_a_long_curve_is_thinned_to_its_extremes_and_its_end() -> None:
+    points = [(float(number), float((number * 7919) % 1000)) for number in range(10_000)]
+    drawn = thinned(points, 100)
+    assert len(drawn) <= 300
+    assert drawn == sorted(drawn)
+    assert drawn[-1] == points[-1]
+    assert {total for _, total in drawn} >= {0.0, 999.0}
+    assert thinned(points[:300], 100) == points[:300]
+
+
+def test_figures_that_followed_every_change_are_those_of_somebody_who_comes_last() -> None:
+    chance, view, followed = random.Random(3), View(), Figures()
+    for _step in range(300):
+        number = chance.randrange(40)
+        if number not in view.rows:
+            view = after(received(msgspec.structs.replace(ORDER, id=number)), view=view)
+        view = after(events.Submitting(number, FIVE, Decimal("0.80"), chance.choice(list(Mode))), view=view)
+        result, source = chance.choice(["won", "lost", "tie"]), chance.choice(["estimated", "confirmed"])
+        profit = Decimal(chance.randrange(-5, 6))
+        view = after(events.Settled(number, Mode.PAPER, result, source, profit), view=view)  # type: ignore[arg-type]
+        if chance.random() < 0.3:
+            followed.follow(view.rows)
+    followed.follow(view.rows)
+    last = Figures()
+    last.follow(view.rows)
+    for mode in Mode:
+        assert [msgspec.structs.astuple(rate)[:7] for rate in followed.win_rates(mode)] == [
+            msgspec.structs.astuple(rate)[:7] for rate in last.win_rates(mode)
+        ]
+        assert followed.curve(mode) == last.curve(mode)
