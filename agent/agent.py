@@ -229,9 +229,9 @@ class Agent:
             try:
                 answer = await self._api.login(self._credentials, self.device_id)
             except Unavailable as error:
-                if not wait_for_hub:
+                if not (wait_for_hub or error.retry_after_s):
                     return SessionEnded(End.OUT_OF_REACH, str(error))
-                delay = next(delays)
+                delay = error.retry_after_s + next(delays)
                 self.events.emit(Disconnected(str(error), delay))
                 await self._world.sleep(delay)
             else:

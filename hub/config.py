@@ -7,6 +7,7 @@ either strong or absent here. Absent ones are made once and kept under the data 
 import contextlib
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -43,6 +44,11 @@ class Settings(BaseSettings):
     redis_url: str = EMBEDDED_REDIS
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks of proxies, with commas between them: from these, and from nobody else, "
+        "X-Forwarded-For is believed, from right to left.",
+    )
     jwt_secret: SecretStr | None = None
     admin_token: SecretStr | None = None
     timezone: str = "UTC"
@@ -86,6 +92,16 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is no time zone; takes an IANA name such as Asia/Shanghai") from None
         return name
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in _parts(text):
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError(f"{part!r} is no address and no network; takes such as 10.0.0.5, 10.0.0.0/8") from None
+        return text
+
     @field_validator("jwt_secret", "admin_token")
     @classmethod
     def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -103,6 +119,11 @@ class Settings(BaseSettings):
         if not self.database_url:
             self.database_url = f"sqlite+aiosqlite:///{self.data_dir / 'hub.db'}"
         return self
+
+    @property
+    def proxies(self) -> list[str]:
+        """The trusted proxies' addresses and networks."""
+        return _parts(self.trusted_proxies)
 
     @property
     def is_redis_embedded(self) -> bool:
@@ -139,6 +160,10 @@ class Settings(BaseSettings):
         if len(secret.encode()) < SECRET_BYTES:
             raise ValueError(f"{path} holds no secret of {SECRET_BYTES} bytes; remove it and one is made")
         return secret
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _make_once(path: Path, secret: str) -> None:

@@ -57,13 +57,16 @@ def serve(
 def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     _end_quietly()
     memory.tune()
+    options = uvicorn_options(host, port, settings.proxies)
     if workers > 1:
         _share_metrics(settings, port)
         start_worker_group()
-        uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port))
+        uvicorn.run(
+            "hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port, settings.proxies)
+        )
         return 0
     app = build(settings)
-    uvicorn.Server(uvicorn.Config(app, **uvicorn_options(host, port))).run()
+    uvicorn.Server(uvicorn.Config(app, **options)).run()
     return SERVICE_LOST if app.state.hub.gave_up else 0
 
 
@@ -191,8 +194,9 @@ async def _refuse_split(store: Store, server: str) -> None:
     )
 
 
-def uvicorn_options(host: str, port: int) -> dict[str, Any]:
-    """How uvicorn serves the hub: with our protocols, whose reasons are in `hub.sessions.wire`."""
+def uvicorn_options(host: str, port: int, proxies: list[str] | None = None) -> dict[str, Any]:
+    """How uvicorn serves the hub: with our protocols, whose reasons are in `hub.sessions.wire`. `proxies`: whose
+    X-Forwarded-For is believed."""
     return {
         "host": host,
         "port": port,
@@ -208,6 +212,7 @@ def uvicorn_options(host: str, port: int) -> dict[str, Any]:
         "access_log": False,
         "log_config": None,
         "server_header": False,
-        "proxy_headers": False,
+        "proxy_headers": bool(proxies),
+        "forwarded_allow_ips": proxies or [],
         "timeout_graceful_shutdown": GRACE_S,
     }

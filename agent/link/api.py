@@ -4,6 +4,7 @@ The invariants: a `no` of the hub is a value, a hub out of reach is
 `Unavailable`, and no error text holds a password or a token.
 """
 
+import re
 from typing import Any, Final
 
 import aiohttp
@@ -14,10 +15,18 @@ from agent.model.engine import LONGEST_MESSAGE, Entry, Refused, fitting
 from agent.model.reasons import Reason
 
 TIMEOUT_S: Final = 10.0
+LONGEST_RETRY_S: Final = 120
 
 
 class Unavailable(RuntimeError):
-    """The hub is out of reach, or says so itself (5xx, 429); try again later."""
+    """The hub is out of reach, or says so itself (5xx, 429); try again later.
+
+    `retry_after_s`: the hub is there, and asks to be asked again after so long (429).
+    """
+
+    def __init__(self, why: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
 
 
 class Credentials(msgspec.Struct):
@@ -119,7 +128,11 @@ class HubApi:
                     text = await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise Unavailable(_describe(error)) from None
-        if answer.status >= 500 or answer.status == 429:
+        if answer.status == 429:
+            raise Unavailable(
+                why(text) or "the hub answered 429", _retry_after_s(answer.headers.get("Retry-After", ""))
+            )
+        if answer.status >= 500:
             raise Unavailable(why(text) or f"the hub answered {answer.status}")
         return answer.status, text
 
@@ -140,6 +153,11 @@ def _data(answer: bytes, kind: type[Session]) -> Session:
         return msgspec.json.decode(_envelope.decode(answer).data, type=kind)
     except msgspec.DecodeError as error:
         raise Unavailable(f"this does not answer like a hub: {error}") from None
+
+
+def _retry_after_s(header: str) -> float:
+    """Between a second and two minutes, whatever the header says."""
+    return float(min(max(1, int(header)), LONGEST_RETRY_S)) if re.fullmatch("[0-9]{1,9}", header) else 1.0
 
 
 def _describe(error: Exception) -> str:

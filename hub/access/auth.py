@@ -5,19 +5,16 @@ The invariants: a user has one login, the newest; its token id stands in
 token never reaches a log or an error.
 """
 
-import asyncio
 import hmac
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
 import structlog
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from redis.asyncio import Redis
 
 from hub.access.accounts import Accounts
+from hub.access.hashing import Hashing, IsGone
 from hub.access.login_limit import LoginLimit
 from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.clock import Clock
@@ -77,28 +74,26 @@ class Auth:
         self._tokens = Tokens(secret)
         self._admin_token = admin_token.encode()
         self._session_ms = session_ms
-        self._hasher = PasswordHasher()
-        # Hashing is made to be slow (tens of ms): a thread, and only one, so that it never takes both cores.
-        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
-        self._limit = LoginLimit()
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._hashing = Hashing()
+        self._limit = LoginLimit(redis)
 
     async def hash_password(self, password: str) -> str:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
+        return await self._hashing.hash(password)
 
-    async def login(self, username: str, password: str, device_id: str, address: str) -> Login:
+    async def login(
+        self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None = None
+    ) -> Login:
         """A new session, which ends an older one of the same user. Refuses 401, 403, 429."""
         try:
-            login = await self._login(username, password, device_id, address)
+            login = await self._login(username, password, device_id, address, is_gone)
         except Refusal as refused:
             metrics.LOGINS.labels("limited" if refused.reason == "too_many" else "refused").inc()
             raise
         metrics.LOGINS.labels("success").inc()
         return login
 
-    async def _login(self, username: str, password: str, device_id: str, address: str) -> Login:
-        async with self._limit.one_at_a_time(username):
-            account = await self._check_password(username, password, address)
+    async def _login(self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None) -> Login:
+        account = await self._check_password(username, password, device_id, address, is_gone)
         at_ms = self._clock()
         await self._refuse_unfit(account, at_ms)
         token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
@@ -108,15 +103,23 @@ class Auth:
         await self._mirror(token, address, at_ms)
         return Login(self._tokens.sign(token), token, change)
 
-    async def _check_password(self, username: str, password: str, address: str) -> Account:
-        self._limit.check(username, address)
+    async def _check_password(
+        self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None
+    ) -> Account:
         found = await self._store.users.credentials(username)
-        # An unknown name costs the same time, so that names cannot be told apart from outside.
-        if not await self._matches(found[1] if found else self._nobody, password) or found is None:
-            self._limit.failed(username, address)
+        account, stored = found or (None, None)
+        queue = self._hashing.queue(account is not None and account.role == "admin")
+        with queue.place():
+            counted = await self._limit.count(account.id if account else None, username, address, device_id)
+            # An unknown name costs the same time, so that names cannot be told apart from outside.
+            checked = await self._hashing.check(queue, stored, password, is_gone)
+        if not checked.is_right or account is None or stored is None:
+            await self._limit.was_wrong(counted)
             raise _WRONG
-        self._limit.succeeded(username, address)
-        return found[0]
+        await self._limit.was_right(counted)
+        if checked.renewed is not None:
+            await self._store.users.renew_hash(account.id, stored, checked.renewed)
+        return account
 
     async def _refuse_unfit(self, account: Account, at_ms: int) -> None:
         close = why_ended(account, account.session_id or "", at_ms + 1, at_ms)
@@ -177,15 +180,6 @@ class Auth:
         except Unavailable as error:
             log.warning("session not dropped from Redis", user_id=user_id, error=str(error))
 
-    async def _matches(self, password_hash: str, password: str) -> bool:
-        def verify() -> bool:
-            try:
-                return self._hasher.verify(password_hash, password)
-            except (VerificationError, InvalidHashError):
-                return False
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, verify)
-
     async def _mirror(self, token: Token, address: str, at_ms: int) -> None:
         try:
             with guarded():
@@ -196,7 +190,7 @@ class Auth:
             log.warning("session not mirrored in Redis", user_id=token.user_id, error=str(error))
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False)
+        self._hashing.close()
 
 
 def session_value(token: Token, address: str, at_ms: int) -> bytes:

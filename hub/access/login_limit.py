@@ -1,54 +1,192 @@
-"""How many wrong passwords a name, and an address, may try. Kept in this process, gone with it."""
+"""How many tries a login has: of an account, of an address, of all strangers. Counted in Redis, so that all hubs count
+together; in this process while Redis is away.
 
-import asyncio
-import contextlib
+The invariants: a try is counted before its password is hashed, and given back if it was right; no account takes more
+than 20 wrong tries in any minute; and nobody's wrong tries shut out whoever comes from a device that has logged in
+before, nor, but for a delay, from an address that has not tried a wrong password of late.
+"""
+
+import hashlib
+import ipaddress
 import math
 import time
-from collections.abc import AsyncIterator
-from typing import Final
-from weakref import WeakValueDictionary
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
+import msgspec
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from redis.asyncio import Redis
 
-from hub.errors import Refusal
+from hub.cluster.redis import guarded, is_embedded, login_device_key
+from hub.errors import Refusal, Unavailable
 
-PER_NAME: Final = parse("10 per minute")
-PER_ADDRESS: Final = parse("100 per minute")
+T = TypeVar("T")
+
+KNOWN: Final = parse("8 per minute")
+"""Wrong tries of an account from devices that have logged in to it."""
+FRESH: Final = parse("6 per minute")
+"""From addresses that have tried no wrong password, of any account, in the last ten minutes."""
+STALE: Final = parse("6 per minute")
+"""From all others."""
+PER_ADDRESS: Final = parse("60 per minute")
+"""Wrong ones: a thousand traders behind one address log in undisturbed."""
+IN_ALL: Final = parse("600 per minute")
+"""Of all stale addresses, over all accounts."""
+MARK: Final = parse("1 per 10 minute")
+"""A wrong try makes its address stale for so long."""
+KNOWN_FOR_S: Final = 90 * 86_400
+AWAY_S: Final = 5.0
+"""After a failure Redis is not asked for so long: a login does not wait for each of its questions."""
+REMEMBERED: Final = 20_000
+
+
+class Try(msgspec.Struct, frozen=True):
+    """One try: whose account, from which network, on what device; `lane` counts it for the account."""
+
+    account: str
+    network: str
+    device: str
+    lane: RateLimitItem
+
+
+class _Limiters:
+    """Both ways of counting over one storage."""
+
+    def __init__(self, storage: MemoryStorage | RedisStorage) -> None:
+        self.moving = MovingWindowRateLimiter(storage)
+        self.fixed = FixedWindowRateLimiter(storage)
 
 
 class LoginLimit:
-    """Counts failures only: a thousand traders behind one address log in undisturbed."""
+    """The tries of all logins."""
 
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._memory = MemoryStorage()
+        self._here = _Limiters(self._memory)
+        self._shared: _Limiters | None = None
+        if not is_embedded(redis):
+            pool = redis.connection_pool
+            storage = RedisStorage("async+redis://", implementation="redispy", connection_pool=pool)  # type: ignore[arg-type]
+            self._shared = _Limiters(storage)
+        self._away_until = 0.0
+        self._known: dict[tuple[str, str], None] = {}
 
-    @contextlib.asynccontextmanager
-    async def one_at_a_time(self, username: str) -> AsyncIterator[None]:
-        """Tries of one name wait for each other: else a thousand at once would all be checked before one is counted."""
-        turn = self._turns.setdefault(username, asyncio.Lock())
-        async with turn:
-            yield
+    async def count(self, user_id: int | None, username: str, address: str, device_id: str) -> Try:
+        """Counts one try before it is made. Refuses 429, with the seconds to wait."""
+        account = f"user {user_id}" if user_id else f"name {hashlib.sha256(username.encode()).hexdigest()[:32]}"
+        network = network_of(address)
+        device = device_id or f"at {network}"
+        if await self._is_known(account, device):
+            made = Try(account, network, device, KNOWN)
+        else:
+            is_fresh = await self._ask(lambda by: by.fixed.test(MARK, "mark", network))
+            made = Try(account, network, device, FRESH if is_fresh else STALE)
+        await self._count_network(made)
+        if not await self._hit_lane(made):
+            await self._give_back(made)
+            raise await self._too_many(lambda by: by.moving.get_window_stats(made.lane, _lane(made.lane), account))
+        return made
 
-    def check(self, username: str, address: str) -> None:
-        """Refuses 429, with the seconds to wait."""
-        for limit, key in _keys(username, address):
-            if not self._limiter.test(limit, key):
-                reset = self._limiter.get_window_stats(limit, key).reset_time
-                wait = max(1, math.ceil(reset - time.time()))
-                raise Refusal("too_many", f"too many wrong passwords: try again in {wait} s", wait)
+    async def was_wrong(self, made: Try) -> None:
+        """It stays counted, and its address is a stale one."""
+        if made.lane is not KNOWN:
+            await self._ask(lambda by: by.fixed.hit(MARK, "mark", made.network))
 
-    def failed(self, username: str, address: str) -> None:
-        for limit, key in _keys(username, address):
-            self._limiter.hit(limit, key)
+    async def was_right(self, made: Try) -> None:
+        """Given back, and the device is known from now on."""
+        await self._give_back(made)
+        self._clear_here(made.lane.key_for(_lane(made.lane), made.account))
+        await self._in_redis(lambda by: by.moving.clear(made.lane, _lane(made.lane), made.account))
+        await self._remember(made.account, made.device)
 
-    def succeeded(self, username: str, address: str) -> None:
-        """The right password clears the name's count."""
-        limit, key = _keys(username, address)[0]
-        self._limiter.clear(limit, key)
+    async def _count_network(self, made: Try) -> None:
+        if made.lane is KNOWN:
+            return
+        if not await self._ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network)):
+            await self._ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network, cost=-1))
+            raise await self._too_many(lambda by: by.fixed.get_window_stats(PER_ADDRESS, "network", made.network))
+        if made.lane is STALE and not await self._ask(lambda by: by.fixed.hit(IN_ALL, "all")):
+            await self._give_back(made)
+            raise await self._too_many(lambda by: by.fixed.get_window_stats(IN_ALL, "all"))
+
+    async def _give_back(self, made: Try) -> None:
+        if made.lane is not KNOWN:
+            await self._ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network, cost=-1))
+        if made.lane is STALE:
+            await self._ask(lambda by: by.fixed.hit(IN_ALL, "all", cost=-1))
+
+    async def _too_many(self, ask: Callable[[_Limiters], Awaitable[tuple[float, int]]]) -> Refusal:
+        reset, _ = await self._ask(ask)
+        wait_s = min(60, max(1, math.ceil(reset - time.time())))
+        return Refusal("too_many", f"too many wrong passwords: try again in {wait_s} s", wait_s)
+
+    def _clear_here(self, key: str) -> None:
+        """MemoryStorage's own `clear` takes the list away from under its expiry task, which then fails (limits 5)."""
+        if key in self._memory.events:
+            self._memory.events[key] = []
+
+    async def _hit_lane(self, made: Try) -> bool:
+        """Counts it for the account here and in Redis: what this process refuses need not be asked there, and where
+        Redis comes and goes neither count is forgotten."""
+        key = (_lane(made.lane), made.account)
+        if not await self._here.moving.hit(made.lane, *key):
+            return False
+        return await self._in_redis(lambda by: by.moving.hit(made.lane, *key)) is not False
+
+    async def _ask(self, question: Callable[[_Limiters], Awaitable[T]]) -> T:
+        """Of Redis; of this process while that is away."""
+        answer = await self._in_redis(question)
+        return await question(self._here) if answer is None else answer
+
+    async def _in_redis(self, question: Callable[[_Limiters], Awaitable[T]]) -> T | None:
+        """None while it is away, and where it is inside this process."""
+        if self._shared is None or time.monotonic() < self._away_until:
+            return None
+        try:
+            with guarded():
+                return await question(self._shared)
+        except Unavailable:
+            self._away_until = time.monotonic() + AWAY_S
+            return None
+
+    async def _is_known(self, account: str, device: str) -> bool:
+        if (account, device) in self._known:
+            return True
+        try:
+            return bool(await self._on_redis(self._redis.exists(login_device_key(account, device))))
+        except Unavailable:
+            return False
+
+    async def _remember(self, account: str, device: str) -> None:
+        self._known.pop((account, device), None)
+        self._known[account, device] = None
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        try:
+            await self._on_redis(self._redis.set(login_device_key(account, device), b"1", ex=KNOWN_FOR_S))
+        except Unavailable:
+            return
+
+    async def _on_redis(self, command: Awaitable[object]) -> object:
+        with guarded():
+            return await command
 
 
-def _keys(username: str, address: str) -> list[tuple[RateLimitItem, str]]:
-    return [(PER_NAME, f"name:{username}:{address}"), (PER_ADDRESS, f"address:{address}")]
+def network_of(address: str) -> str:
+    """Whose addresses count as one: an IPv4 address, an IPv6 network of 64 bits."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def _lane(item: RateLimitItem) -> str:
+    return "known" if item is KNOWN else "fresh" if item is FRESH else "stale"

@@ -62,6 +62,10 @@ def session_key(user_id: int) -> str:
     return f"session:{user_id}"
 
 
+def login_device_key(account: str, device: str) -> str:
+    return f"hub:login:device:{account}:{device}"
+
+
 def order_cache_key(order_id: int) -> str:
     return f"order:cache:{order_id}"
 

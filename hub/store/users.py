@@ -62,6 +62,12 @@ class Users:
         # MySQL compares without trailing blanks: `ann ` must not log in as `ann`.
         return (account_of(row), row.password) if row and row.username == username else None
 
+    async def renew_hash(self, user_id: int, stored: str, renewed: str) -> None:
+        """The same password's hash by newer parameters, unless the password has changed meanwhile."""
+        query = update(users).where(users.c.id == user_id, users.c.password == stored).values(password=renewed)
+        async with self._database.writing() as connection:
+            await connection.execute(query)
+
     async def ids_of(self, names: list[str]) -> dict[str, int]:
         """The ids of those traders' names that exist."""
         query = select(users.c.username, users.c.id).where(users.c.username.in_(names), users.c.role == "trader")

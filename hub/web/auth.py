@@ -27,7 +27,9 @@ class AuthRoutes:
         body = await read(request, Credentials)
         address = request.client.host if request.client else ""
         await self._greeting.learn_hub_id()
-        login = await self._auth.login(body.username, body.password, body.device_id or "", address)
+        login = await self._auth.login(
+            body.username, body.password, body.device_id or "", address, request.is_disconnected
+        )
         await self._changes.made(login.change)
         return answer(
             NewLogin(

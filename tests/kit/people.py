@@ -20,6 +20,7 @@ from hub.store.tables import users
 
 PASSWORD: Final = "correct horse"
 _HASH: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+TOO_MANY: Final = 429
 _numbers: Final = itertools.count(1)
 
 
@@ -48,13 +49,18 @@ async def enrol(database_url: str, count: int, expire_ms: int | None = None) -> 
 
 
 async def log_in(http: ClientSession, hub_url: str, person: Person, device_id: str | None = None) -> str:
-    """A token. Raises aiohttp.ClientResponseError when the hub refuses."""
+    """A token; in a crowd, once the hub has a moment. Raises aiohttp.ClientResponseError when the hub refuses."""
     body = {"username": person.username, "password": PASSWORD}
     if device_id is not None:
         body["device_id"] = device_id
-    async with http.post(f"{hub_url}/api/auth/login", json=body, raise_for_status=True) as answer:
-        token: str = (await answer.json())["data"]["token"]
-        return token
+    while True:
+        async with http.post(f"{hub_url}/api/auth/login", json=body) as answer:
+            if answer.status != TOO_MANY:
+                answer.raise_for_status()
+                token: str = (await answer.json())["data"]["token"]
+                return token
+            wait_s = int(answer.headers["Retry-After"])
+        await asyncio.sleep(wait_s)
 
 
 async def log_all_in(http: ClientSession, hub_url: str, people: list[Person]) -> list[str]:

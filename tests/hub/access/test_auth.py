@@ -319,7 +319,7 @@ def test_guesses_made_at_once_count_like_guesses_made_in_turn(client: Client) ->
     with ThreadPoolExecutor(30) as pool:
         statuses = list(pool.map(guess, range(30)))
     assert set(statuses) == {401, 429}
-    assert statuses.count(401) <= 10
+    assert statuses.count(401) <= 12
 
 
 def test_the_published_words_are_no_tokens(client: Client) -> None:
