@@ -84,6 +84,7 @@ async def test_nor_does_a_replica_that_was_promoted_before_it_had_the_claims(
         await gets_only_the_next(site, phone.person, hub=1)
 
 
+@pytest.mark.faults
 async def test_what_a_killed_hub_had_not_written_is_written_from_its_claims_before_redis_forgets_them(
     servers: Servers,
 ) -> None:
