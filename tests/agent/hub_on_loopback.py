@@ -51,6 +51,7 @@ class HubOnLoopback:
 
     def __init__(self) -> None:
         self.password = "correct horse"
+        self.token_mark = ""
         self.heartbeat_s = 15
         self.clock_ahead_ms = 0
         self.halt: Halt | None = None
@@ -142,7 +143,7 @@ class HubOnLoopback:
         if body["password"] != self.password:
             return _answer(401, "wrong username or password")
         end = self.now_ms() + 24 * HOUR_MS
-        token = f"token of {body['username']} on {body['device_id']}"
+        token = f"token of {body['username']}{self.token_mark} on {body['device_id']}"
         data = {"token": token, "user_id": 7, "expire_at": None, "token_expire_at": "later"}
         return _answer(200, "success", {**data, "token_expire_ms": end, "expire_ms": None, "hub_id": self.hub_id})
 
