@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.app import build
@@ -20,9 +21,11 @@ from agent.trading.terms import Approved
 from agent.vault import MemoryVault, VaultUnavailable
 from protocol import closes
 from protocol.messages import Cancel, Halt, HaltMessage, Order, Resume
+from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
 
 from .conftest import Trade, Trader
+from .consenting import accept_live
 from .hub_on_loopback import HubOnLoopback
 
 
@@ -313,6 +316,30 @@ async def test_a_changed_address_finds_the_journal_and_the_device_again(hub: Hub
         assert trader.entry(1).outcome == "success"
         assert trader.agent.device_id == device_id == hub.hellos[-1].device_id
         assert [login["device_id"] == device_id for login in hub.logins] == [True, False, True]
+
+
+async def test_a_changed_address_finds_limits_and_session_and_reports_what_was_not(
+    hub: HubOnLoopback, trade: Trade, exchange: Exchange, tmp_path: Path
+) -> None:
+    hub.hub_id, vault = "3f9a0c51d2b84e6f", MemoryVault()
+    accounts, owner = Accounts(tmp_path / "data"), Owner(hub.url, "alice")
+    accounts.learn(hub.url, hub.hub_id)
+    accept_live(tmp_path / "data", hub.url, "alice", exchange.url)
+    vault.put(accounts.keys(owner)[0], "exchange_session", msgspec.json.encode(exchange.log_in()).decode())
+    hub.records, live = False, {"driver": "binance-web", "binance_url": exchange.url, "vault": vault}
+    async with trade(**live) as trader:
+        trader.agent.controls.set_rule("orders_per_hour", "2")
+        await hub.push(hub.order(1))
+        await eventually(lambda: hub.results[1], "the result came, and is not recorded")
+    hub.records, hub.times = True, 0
+    async with trade(server=hub.url.replace("127.0.0.1", "localhost"), **live) as trader:
+        await eventually(lambda: trader.is_in(1, State.REPORTED), "what was not reported is")
+        for number in (2, 3):
+            await hub.push(hub.order(number))
+            await eventually(lambda number=number: trader.is_in(number, State.REPORTED), "it is reported")
+    said = [(hub.results[number][0].outcome, hub.results[number][0].message) for number in (2, 3)]
+    assert said == [("success", ""), ("rejected", "orders_per_hour: 2 in the last hour, at most 2")]
+    assert len(exchange.witness.orders) == 2
 
 
 async def test_what_a_dead_agent_left_gets_home_although_the_account_was_disabled_meanwhile(

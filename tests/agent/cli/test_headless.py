@@ -24,9 +24,12 @@ class SlowAgent(AgentProcess):
     """An agent whose paper exchange is far away, so that there is time to kill it on the way."""
 
     latency_s = 0.0
+    keyring = "null"
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), "AGENT_PAPER_LATENCY_S": str(self.latency_s)}
+        backend = f"keyring.backends.{self.keyring}.Keyring"
+        latency = {"AGENT_PAPER_LATENCY_S": str(self.latency_s)}
+        return {**super().environment(), **latency, "PYTHON_KEYRING_BACKEND": backend}
 
     @property
     def folder(self) -> Path:
@@ -148,6 +151,21 @@ async def test_sigterm_ends_it_cleanly_and_its_lines_hold_no_secret(hub: HubOnLo
     assert "token of alice" not in log
     history = agent.cli("history", "--data-dir", str(agent.data_dir), "--json")
     assert '"outcome": "success"' in history
+
+
+async def test_paper_from_a_fresh_home_with_a_failing_keyring_works_and_says_where_the_login_went(
+    hub: HubOnLoopback, agent: SlowAgent
+) -> None:
+    agent.keyring = "fail"
+    await started(agent, hub)
+    await hub.push(hub.order(1))
+    await eventually(lambda: agent.is_in(1, State.REPORTED), "the result is recorded")
+    assert hub.results[1][0].outcome == "success"
+    assert await asyncio.to_thread(agent.stop) == 0
+    sentences = [said for said in agent.log().splitlines() if "keyring" in said.lower()]
+    assert sentences == [
+        "agent: The login is kept in memory only, and is gone when the agent ends (no keyring works here)."
+    ]
 
 
 async def test_a_replaced_agent_says_so_and_exits_with_1(hub: HubOnLoopback, agent: SlowAgent) -> None:
