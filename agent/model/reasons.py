@@ -27,7 +27,7 @@ TEMPLATES: Final[dict[str, str]] = {
         "the journal on this computer has another order under this id: is the hub's database a new one?"
     ),
     "person.refused": N_("you decided against it"),
-    "person.looked": N_("you looked at the exchange and said so"),
+    "person.looked": N_("the trader looked at the exchange and said so"),
     "terms.changed": N_("the stake or the ratio changed while the question was open"),
     "told.hub": N_("the hub has this outcome of it already"),
     "hub.behind": N_(

@@ -8,12 +8,14 @@ import hashlib
 import json
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from agent.device import installation_id
 from agent.model.account import Owner
+from agent.trading.controls import Controls, ControlsBroken
 from agent.trading.journal import FILE_NAME, LOCK_NAME, Journal, JournalBroken, locked
 from agent.vault import Kind, Vault
 
@@ -65,8 +67,12 @@ class Accounts:
         """
         folder = self.folder(owner)
         for former in self._former(owner):
-            if former != folder and former.is_dir() and not (folder / FILE_NAME).exists():
+            if former == folder or not former.is_dir():
+                continue
+            if not (folder / FILE_NAME).exists():
                 _move(former, folder)
+            elif _is_bare(former):
+                shutil.rmtree(former, ignore_errors=True)
         return folder
 
     def device_of(self, journal: Journal) -> str:
@@ -115,6 +121,22 @@ def first_kept(vault: Vault, keys: list[str], kind: Kind) -> str | None:
 def by_address(server: str) -> str:
     """What stands for the id of a hub that has not told its own."""
     return _BY_ADDRESS + hashlib.sha256(server.encode()).hexdigest()[:16]
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether it was only looked in, before the hub had told its id: no order came, and nobody changed anything."""
+    try:
+        with locked(folder):
+            journal, controls = Journal(folder, mode="read"), Controls(folder, lambda: 0)
+            try:
+                held = controls.held()
+                is_as_made = not controls.changes() and held.paused is None and held.consent is None
+                return journal.newest() is None and is_as_made
+            finally:
+                journal.close()
+                controls.close()
+    except (JournalBroken, ControlsBroken):
+        return False
 
 
 def _move(former: Path, folder: Path) -> None:

@@ -257,7 +257,7 @@ class Executor:
             self._halt(welcome.halt.epoch, welcome.halt.reason)
         else:
             self._keep_halting(Halting(self._journal.halting.epoch, None))
-        for entry in self._journal.in_window(self._now().ms):
+        for entry in self._journal.under_way(self._now().ms):
             self._reports.ack(entry)
         self._reports.connected()
         self._positions.connected(welcome.features)

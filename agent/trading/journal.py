@@ -178,9 +178,10 @@ class Journal:
         """The entry that was submitted last."""
         return next(self._entries("WHERE submitted_ms IS NOT NULL ORDER BY submitted_ms DESC LIMIT 1"), None)
 
-    def in_window(self, now_ms: int, limit: int = 5_000) -> list[Entry]:
-        """Orders whose window is open; the newest, if there are more than `limit`."""
-        return list(self._entries("WHERE expires_ms > ? ORDER BY order_id DESC LIMIT ?", now_ms, limit))
+    def under_way(self, now_ms: int) -> list[Entry]:
+        """Orders without an outcome whose window is open, oldest first."""
+        where = "WHERE state IN ('received', 'submitting') AND expires_ms > ? ORDER BY order_id"
+        return list(self._entries(where, now_ms))
 
     def starts(self, fresh: Callable[[], str]) -> Starts:
         """This start of the program. One that no hub has welcomed is the same start still. `fresh` makes an id."""

@@ -93,7 +93,7 @@ def test_the_questions_that_are_asked_at_start(journal: Journal) -> None:
     ids = {state: [entry.order.id for entry in journal.in_state(state)] for state in State}
     assert ids == {State.RECEIVED: [1], State.SUBMITTING: [2], State.DONE: [3], State.REPORTED: [4]}
     assert [entry.order.id for entry in journal.unsettled()] == [3, 4]
-    assert [entry.order.id for entry in journal.in_window(85_000)] == [4, 3]
+    assert [entry.order.id for entry in journal.under_way(75_000)] == [2]
 
 
 def test_a_halt_is_remembered(journal: Journal, tmp_path: Path) -> None:
