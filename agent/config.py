@@ -1,21 +1,31 @@
-"""The settings: environment (`AGENT_…`), `.env`, defaults. The command line overrules them.
+"""The settings: environment (`AGENT_…`), `.env`, `agent.yaml`, defaults. The command line overrules them.
 
 The invariant: what comes out is typed and checked; secrets are none of it.
 """
 
+import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
 
+from agent.language import _
 from agent.model.account import is_loopback, normal_server
 from agent.model.rules import Rules
 from protocol.messages import Increment
+from protocol.settings import N_, Program, is_language, setting
 
+SYMBOL: Final = re.compile("[A-Z0-9]{5,20}")
 Stake = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Ratio = Annotated[Decimal, Field(gt=0, max_digits=4, decimal_places=2)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -30,49 +40,93 @@ class Settings(BaseSettings):
     """Stakes in USDT; payout ratios are profit per unit of stake; durations in seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AGENT_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="AGENT_",
+        env_file=".env",
+        yaml_file="agent.yaml",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
-    server_url: str = "http://127.0.0.1:8000"
-    driver: Literal["paper", "binance-web"] = "paper"
-    data_dir: Path = Field(default_factory=default_data_dir)
+    server_url: str = setting(
+        N_("The hub to take orders from."), "http://127.0.0.1:8000", takes=N_("http:// or https://, a host and a port")
+    )
+    driver: Literal["paper", "binance-web"] = setting(N_("Where orders are placed."), "paper")
+    data_dir: Path = setting(
+        N_("Where journals, limits and the device's id are kept."),
+        default_factory=default_data_dir,
+        usual=N_("the user's data directory"),
+    )
 
-    order_amount: Stake = Decimal(5)
-    min_order_amount: Stake = Decimal(5)
-    max_order_amount: Stake = Decimal(200)
-    allowed_symbols: Annotated[frozenset[str], NoDecode] = frozenset({"BTCUSDT", "ETHUSDT"})
+    order_amount: Stake = setting(N_("The stake of an order."), Decimal(5), unit="USDT")
+    min_order_amount: Stake = setting(N_("The least stake that is placed."), Decimal(5), unit="USDT")
+    max_order_amount: Stake = setting(N_("The largest stake that is placed."), Decimal(200), unit="USDT")
+    allowed_symbols: Annotated[frozenset[str], NoDecode] = setting(
+        N_("The symbols that are placed; orders for others are rejected."),
+        frozenset({"BTCUSDT", "ETHUSDT"}),
+        takes=N_("symbols with commas between them, such as BTCUSDT,ETHUSDT"),
+    )
 
-    payout_ten_minute: Ratio = Decimal("0.80")
-    payout_thirty_minute: Ratio = Decimal("0.85")
-    payout_one_hour: Ratio = Decimal("0.85")
-    payout_one_day: Ratio = Decimal("0.85")
+    payout_ten_minute: Ratio = setting(N_("Payout ratio of TEN_MINUTE: profit per unit of stake."), Decimal("0.80"))
+    payout_thirty_minute: Ratio = setting(N_("The same of THIRTY_MINUTE."), Decimal("0.85"))
+    payout_one_hour: Ratio = setting(N_("The same of ONE_HOUR."), Decimal("0.85"))
+    payout_one_day: Ratio = setting(N_("The same of ONE_DAY."), Decimal("0.85"))
 
-    paper_seed: int = 0
-    paper_speed: float = Field(1.0, gt=0, le=100_000)
-    paper_latency_s: float = Field(0.0, ge=0, le=60)
-    paper_refusal_rate: Share = 0.0
-    paper_ambiguous_rate: Share = 0.0
+    paper_seed: int = setting(N_("The paper exchange's luck: the same seed, the same results."), 0)
+    paper_speed: float = setting(N_("Divides the time until paper positions settle."), 1.0, gt=0, le=100_000)
+    paper_latency_s: float = setting(
+        N_("How long the paper exchange takes to answer."), 0.0, ge=0, le=60, unit=N_("seconds")
+    )
+    paper_refusal_rate: Share = setting(N_("The share of orders that the paper exchange refuses."), 0.0)
+    paper_ambiguous_rate: Share = setting(N_("The share of orders that the paper exchange does not answer."), 0.0)
+    paper_market: Literal["simulated", "live"] = setting(
+        N_("Where paper prices come from: chance, or the market's index."), "simulated"
+    )
 
-    paper_market: Literal["simulated", "live"] = "simulated"
+    binance_url: str = setting(N_("The exchange."), "https://www.binance.com", takes=N_("https://host"))
+    binance_accounts_url: str = setting(
+        N_("The exchange's login pages."), "https://accounts.binance.com", takes=N_("https://host")
+    )
+    price_url: str = setting(N_("The stream of index prices."), "wss://fstream.binance.com", takes=N_("wss://host"))
+    proxy: SecretStr | None = setting(
+        N_("The way to the exchange, for driver, price stream and browser alike."),
+        takes=N_("http://host:port or socks5://user:password@host:port"),
+        usual=N_("none"),
+    )
 
-    binance_url: str = "https://www.binance.com"
-    binance_accounts_url: str = "https://accounts.binance.com"
-    price_url: str = "wss://fstream.binance.com"
-    proxy: SecretStr | None = None
-    """For driver, price stream and browser alike: a session is not used from another address than it was bound from."""
+    vault_passphrase_file: Path | None = setting(
+        N_("A file with the vault's passphrase, where the system has no keyring."), usual=N_("none")
+    )
+    language: str | None = setting(
+        N_("The language of terminal and windows."), takes=N_("en or zh_CN"), usual=N_("the system's")
+    )
+    report_settlement: bool = setting(N_("Whether the hub hears how a position settled (never an amount)."), True)
 
-    vault_passphrase_file: Path | None = None
-    language: str | None = None
-    report_settlement: bool = True
+    session_s: int = setting(N_("How long a login counts at most."), 24 * 3600, ge=1, unit=N_("seconds"))
+    submit_timeout_s: float = setting(
+        N_("How long an answer of the exchange is waited for."), 60.0, gt=0, unit=N_("seconds")
+    )
+    stop_grace_s: float = setting(N_("How long the end waits for what is under way."), 10.0, ge=0, unit=N_("seconds"))
 
-    session_s: int = Field(24 * 3600, ge=1)
-    submit_timeout_s: float = Field(60.0, gt=0)
-    stop_grace_s: float = Field(10.0, ge=0)
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, YamlConfigSettingsSource(settings_cls)
 
     @field_validator("server_url")
     @classmethod
     def _server(cls, value: str) -> str:
-        return normal_server(value)
+        try:
+            return normal_server(value)
+        except ValueError:
+            what = _("http:// or https://, a host and a port")
+            raise ValueError(_("takes {what}").format(what=what)) from None
 
     @field_validator("data_dir", "vault_passphrase_file")
     @classmethod
@@ -100,7 +154,7 @@ class Settings(BaseSettings):
         except ValueError:
             is_good = False
         if not is_good:
-            raise ValueError("not an address like http://host:port or socks5://user:password@host:port")
+            raise ValueError(_("takes {what}").format(what="http://host:port, socks5://user:password@host:port"))
         return value
 
     @field_validator("allowed_symbols", mode="before")
@@ -110,6 +164,22 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return frozenset(symbol.strip().upper() for symbol in value.split(",") if symbol.strip())
+
+    @field_validator("allowed_symbols")
+    @classmethod
+    def _spelled(cls, symbols: frozenset[str]) -> frozenset[str]:
+        if not symbols or not all(SYMBOL.fullmatch(symbol) for symbol in symbols):
+            raise ValueError(
+                _("takes {what}").format(what=_("symbols with commas between them, such as BTCUSDT,ETHUSDT"))
+            )
+        return symbols
+
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, language: str | None) -> str | None:
+        if language and not is_language(language):
+            raise ValueError(_("takes {what}").format(what=_("en or zh_CN")))
+        return language
 
     def limits(self) -> Rules:
         """What the settings bind an order to; the trader's own rules may bind it further."""
@@ -130,7 +200,12 @@ def _address(url: str, safe: str, plain: str) -> str:
     """One spelling of an address without a path's last slash; the plain scheme is for this computer only."""
     parts = urlsplit(url.strip())
     if parts.scheme not in (safe, plain) or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError(f"not an address like {safe}://host")
+        raise ValueError(_("takes {what}").format(what=f"{safe}://host"))
     if parts.scheme == plain and not is_loopback(url.strip()):
-        raise ValueError(f"plain {plain}:// is for this computer only: use {safe}://")
+        raise ValueError(
+            _("plain {plain}:// is for this computer only; takes {safe}://").format(plain=plain, safe=safe)
+        )
     return url.strip().rstrip("/")
+
+
+PROGRAM: Final = Program(prefix="AGENT_", file="agent.yaml", kinds=(Settings,), text=_, sections={})

@@ -6,15 +6,16 @@ either strong or absent here. Absent ones are made once and kept under the data 
 
 import contextlib
 import os
+import re
 import secrets
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,8 +23,13 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from hub.language import _
+from protocol.settings import N_, setting
+
 EMBEDDED_REDIS = "embedded://"
 SECRET_BYTES = 32
+DATABASE_URL = re.compile(r"sqlite\+aiosqlite:///.*|mysql\+asyncmy://[^/]+/[^/]+")
+REDIS_URL = re.compile(r"rediss?://[^/]+.*|unix://.+")
 PUBLISHED_SECRETS = frozenset({"your-secret-key", "admin-secret-token"})
 
 
@@ -39,25 +45,69 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    data_dir: Path = Field(default_factory=lambda: user_data_path("bn-auto-hub"))
-    database_url: str = ""
-    redis_url: str = EMBEDDED_REDIS
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
-    trusted_proxies: str = Field(
-        default="",
-        description="Addresses or networks of proxies, with commas between them: from these, and from nobody else, "
-        "X-Forwarded-For is believed, from right to left.",
+    data_dir: Path = setting(
+        N_("Where the hub keeps its database (SQLite), its secrets and its counters."),
+        default_factory=lambda: user_data_path("bn-auto-hub"),
+        usual=N_("the user's data directory"),
     )
-    jwt_secret: SecretStr | None = None
-    admin_token: SecretStr | None = None
-    timezone: str = "UTC"
-    claims: Literal["fast", "strict"] = "fast"
-    session_hours: float = Field(default=24, gt=0, le=24 * 30)
-    heartbeat_s: int = Field(default=15, ge=1, le=300)
-    hello_timeout_s: float = Field(default=10, gt=0, le=60)
-    result_grace_s: float = Field(default=30, ge=0, le=3_600)
-    log_format: Literal["console", "json"] = "console"
+    database_url: str = setting(
+        N_("The database. Hubs that share one share orders and users."),
+        "",
+        takes=N_("sqlite+aiosqlite:///… or mysql+asyncmy://user:password@host/database"),
+        usual=N_("hub.db in the data directory"),
+        secret=True,
+        section="database.mysql",
+    )
+    redis_url: str = setting(
+        N_("Redis 7.0 or newer, or Valkey. embedded:// lives inside the hub's one process."),
+        EMBEDDED_REDIS,
+        takes=N_("embedded://, redis://:password@host:6379/0, or rediss:// for TLS"),
+        secret=True,
+        section="database.redis",
+    )
+    host: str = setting(N_("The address to listen at."), "127.0.0.1")
+    port: int = setting(N_("The port to listen at; 0 takes a free one."), 8000, ge=0, le=65535)
+    trusted_proxies: str = setting(
+        N_("From these proxies, and from nobody else, X-Forwarded-For is believed, from right to left."),
+        "",
+        takes=N_("addresses or networks with commas between them, such as 10.0.0.5,10.0.0.0/8"),
+        usual=N_("none"),
+    )
+    jwt_secret: SecretStr | None = setting(
+        N_("Signs the tokens of logins. Hubs that share stores need the same."),
+        takes=N_("at least 32 random bytes"),
+        usual=N_("made once, kept in the data directory"),
+    )
+    admin_token: SecretStr | None = setting(
+        N_("The bootstrap admin's token; commands send it."),
+        takes=N_("at least 32 random bytes"),
+        usual=N_("made once, kept in the data directory"),
+    )
+    timezone: str = setting(
+        N_("The zone of times in the HTTP interface."), "UTC", takes=N_("an IANA name such as Asia/Shanghai")
+    )
+    claims: Literal["fast", "strict"] = setting(
+        N_("Whether the rows of claims are committed right after the frames leave (fast) or before (strict)."), "fast"
+    )
+    session_hours: float = setting(N_("How long a login lasts."), 24, gt=0, le=24 * 30, unit=N_("hours"))
+    heartbeat_s: int = setting(
+        N_("How often agents say that they are there; two of it without a word end a session."),
+        15,
+        ge=1,
+        le=300,
+        unit=N_("seconds"),
+    )
+    hello_timeout_s: float = setting(
+        N_("How long a new connection may take to say hello."), 10, gt=0, le=60, unit=N_("seconds")
+    )
+    result_grace_s: float = setting(
+        N_("How long after an order's window a result is waited for before its outcome is unknown."),
+        30,
+        ge=0,
+        le=3_600,
+        unit=N_("seconds"),
+    )
+    log_format: Literal["console", "json"] = setting(N_("Lines for people, or JSON for programs."), "console")
 
     @classmethod
     def settings_customise_sources(
@@ -77,10 +127,9 @@ class Settings(BaseSettings):
         """`database: {mysql: {…}, redis: {…}}`, the shape of hub.yaml, becomes the two URLs."""
         section = values.pop("database", None) if isinstance(values, dict) else None
         if isinstance(section, dict):
-            if mysql := section.get("mysql"):
-                values.setdefault("database_url", _mysql_url(mysql))
-            if redis := section.get("redis"):
-                values.setdefault("redis_url", _redis_url(redis))
+            for part, field, url in (("mysql", "database_url", _mysql_url), ("redis", "redis_url", _redis_url)):
+                if isinstance(section.get(part), dict):
+                    values.setdefault(field, url(section[part]))
         return values
 
     @field_validator("timezone")
@@ -89,7 +138,9 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(name)
         except (KeyError, OSError, ValueError):
-            raise ValueError(f"{name!r} is no time zone; takes an IANA name such as Asia/Shanghai") from None
+            raise ValueError(
+                _("{name!r} is no time zone; takes an IANA name such as Asia/Shanghai").format(name=name)
+            ) from None
         return name
 
     @field_validator("trusted_proxies")
@@ -99,8 +150,31 @@ class Settings(BaseSettings):
             try:
                 ip_network(part)
             except ValueError:
-                raise ValueError(f"{part!r} is no address and no network; takes such as 10.0.0.5, 10.0.0.0/8") from None
+                what = _("addresses or networks with commas between them, such as 10.0.0.5,10.0.0.0/8")
+                raise ValueError(_("takes {what}").format(what=what)) from None
         return text
+
+    @field_validator("database_url")
+    @classmethod
+    def _usable_database(cls, url: str) -> str:
+        if url and not (DATABASE_URL.fullmatch(url) and _has_port(url)):
+            raise ValueError(
+                _("is no database that the hub can use; takes {what}").format(
+                    what="sqlite+aiosqlite:///…, mysql+asyncmy://user:password@host/database"
+                )
+            )
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _usable_redis(cls, url: str) -> str:
+        if url != EMBEDDED_REDIS and not (REDIS_URL.fullmatch(url) and _has_port(url)):
+            raise ValueError(
+                _("is no address of a Redis; takes {what}").format(
+                    what="redis://:password@host:6379/0, rediss://…, embedded://"
+                )
+            )
+        return url
 
     @field_validator("jwt_secret", "admin_token")
     @classmethod
@@ -109,9 +183,9 @@ class Settings(BaseSettings):
             return None
         value = secret.get_secret_value()
         if value in PUBLISHED_SECRETS:
-            raise ValueError("is a word from public examples; leave it out and one is made, or set 32 random bytes")
+            raise ValueError(_("is a word from public examples; leave it out and one is made, or set 32 random bytes"))
         if len(value.encode()) < SECRET_BYTES:
-            raise ValueError(f"takes at least {SECRET_BYTES} bytes; leave it out and one is made")
+            raise ValueError(_("takes at least {least} bytes; leave it out and one is made").format(least=SECRET_BYTES))
         return secret
 
     @model_validator(mode="after")
@@ -175,6 +249,14 @@ def _make_once(path: Path, secret: str) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(draft, path)
     draft.unlink()
+
+
+def _has_port(url: str) -> bool:
+    """Whether what stands where a port may stand is one, or nothing."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _mysql_url(section: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from agent.app import BUILT, build
 from agent.cli import doctor, headless, history, limits, live
 from agent.cli.bind import bind
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of, vault_of_agent
+from agent.cli.settings import show_settings
 from agent.config import Settings
 from agent.language import _
 from agent.link.api import Credentials
@@ -108,6 +109,7 @@ def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDi
     raise typer.Exit(REFUSED if any(finding.verdict == "wrong" for finding in findings) else 0)
 
 
+app.command("settings", help=_("Show each setting in effect, where it comes from and what it means."))(show_settings)
 app.add_typer(limits.app, name="limits")
 app.add_typer(live.app, name="live")
 app.command("pause", help=_("Place no order until you say continue. Also while the agent runs."))(live.pause)

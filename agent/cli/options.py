@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
-from pydantic import ValidationError
 
-from agent.config import Settings
-from agent.language import _
+from agent.config import PROGRAM, Settings
+from agent.language import _, first_of, switch
 from agent.vault import AskPassphrase, ForgivingVault, Vault, VaultUnavailable, open_vault
+from protocol.settings import WrongSettings, read
 
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -31,9 +31,12 @@ def settings(**given: object) -> Settings:
     """The settings, with what the command line says. Ends the command where they are wrong."""
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**chosen)
-    except ValidationError as error:
-        fail("\n".join(_complaint(one["loc"], one["msg"]) for one in error.errors(include_url=False)), USAGE)
+        config = read(PROGRAM, Settings, chosen)
+    except WrongSettings as error:
+        fail("\n".join(error.faults), USAGE)
+    if config.language:
+        switch(first_of({"AGENT_LANGUAGE": config.language}))
+    return config
 
 
 def vault_of(config: Settings) -> Vault:
@@ -79,10 +82,6 @@ def _once(ask: AskPassphrase) -> AskPassphrase:
         return ask(is_new)
 
     return asked
-
-
-def _complaint(where: tuple[int | str, ...], what: str) -> str:
-    return f"AGENT_{'.'.join(map(str, where)).upper()}: {what}"
 
 
 def _has_terminal() -> bool:

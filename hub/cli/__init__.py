@@ -6,7 +6,7 @@ import what they need when they run. The invariant: nothing here touches the sto
 
 import typer
 
-from hub.cli import agents, login, orders, server, users
+from hub.cli import agents, login, orders, server, settings, users
 from hub.cli.arguments import example
 from hub.language import _
 
@@ -33,6 +33,11 @@ app.command(
     help=_("Check database, schema, Redis, clocks and secrets; says what to do."),
     epilog=example("hub doctor --json"),
 )(server.doctor)
+app.command(
+    "settings",
+    help=_("Show each setting in effect, where it comes from and what it means."),
+    epilog=example("hub settings --json"),
+)(settings.settings)
 app.command("login", help=_("Log in as an admin, for later commands."), epilog=example("hub login --user ann"))(
     login.login
 )

@@ -8,25 +8,63 @@ import ipaddress
 import os
 import tempfile
 from pathlib import Path
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 from platformdirs import user_config_path
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.cli.errors import Misused
+from hub.config import Settings
 from hub.language import _
+from protocol.settings import N_, Program, WrongSettings, is_language, read, setting
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class Access(BaseSettings):
-    """Environment or `.env`. `timeout` is the seconds that one request may take."""
+    """Environment or `.env`."""
 
     model_config = SettingsConfigDict(env_prefix="HUB_", env_file=".env", extra="ignore", hide_input_in_errors=True)
 
-    url: str = "http://127.0.0.1:8000"
-    admin_token: SecretStr | None = None
-    timeout: float = Field(default=10, gt=0, le=600)
+    url: str = setting(
+        N_("The hub that commands talk to."),
+        "http://127.0.0.1:8000",
+        takes=N_("http:// or https://, for example http://127.0.0.1:8000"),
+    )
+    timeout: float = setting(N_("How long one request of a command may take."), 10, gt=0, le=600, unit=N_("seconds"))
+    language: str | None = setting(
+        N_("The language of the command line; from the environment only."),
+        takes=N_("en or zh_CN"),
+        usual=N_("the system's"),
+    )
+    admin_token: SecretStr | None = setting(
+        N_("The bootstrap admin's token; commands send it."),
+        takes=N_("at least 32 random bytes"),
+        usual=N_("made once, kept in the data directory"),
+    )
+
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, language: str | None) -> str | None:
+        if language and not is_language(language):
+            raise ValueError(_("takes {what}").format(what=_("en or zh_CN")))
+        return language
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        url = url.strip().rstrip("/")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(
+                _("is no address of a hub; takes {what}").format(
+                    what=_("http:// or https://, for example http://127.0.0.1:8000")
+                )
+            )
+        return url
 
 
 class SavedLogin(msgspec.Struct, frozen=True):
@@ -77,22 +115,37 @@ def saved_logins() -> SavedLogins:
     return SavedLogins(user_config_path("bn-auto") / "logins.json")
 
 
+PROGRAM: Final = Program(
+    prefix="HUB_",
+    file="hub.yaml",
+    kinds=(Settings, Access),
+    text=_,
+    sections={
+        "database": {
+            "mysql": {"host": str, "port": int, "user": str, "password": str, "database": str},
+            "redis": {"host": str, "port": int, "password": str, "db": int},
+        }
+    },
+    internal=frozenset({"HUB_PROCESS_FAMILY"}),
+)
+
+
+def load_settings() -> Settings:
+    """The hub's own settings. Raises Misused, with a sentence for each that is wrong; never a secret."""
+    return _read(Settings)
+
+
 def access() -> Access:
-    """The settings. Raises Misused, naming the setting, never its value."""
+    """The settings of commands. Raises Misused, as `load_settings` does."""
+    return _read(Access)
+
+
+def _read(kind: type[S]) -> S:
     try:
-        settings = Access()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "HUB_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise Misused(f"{name}: {first['msg']}") from None
-    settings.url = settings.url.strip().rstrip("/")
-    parts = urlsplit(settings.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misused(
-            _("HUB_URL is no address of a hub."),
-            _("It takes http:// or https://, for example http://127.0.0.1:8000."),
-        )
-    return settings
+        return read(PROGRAM, kind)
+    except WrongSettings as error:
+        first, *more = error.faults
+        raise Misused(first, _("What each takes is in hub/docs/settings.md."), more) from None
 
 
 def token_for_commands() -> str:
@@ -103,8 +156,6 @@ def token_for_commands() -> str:
     if login := saved_logins().get(settings.url):
         return login.token
     if is_local(settings.url):
-        from hub.cli.server import load_settings
-
         return load_settings().bootstrap_token()
     raise Misused(
         _("There is no login for {url}.").format(url=settings.url),

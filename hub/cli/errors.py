@@ -3,19 +3,25 @@
 Imports nothing of ours. The invariant: an error that a person can meet is one of these, and carries no secret.
 """
 
+from collections.abc import Sequence
+
 REFUSED = 1
 USAGE = 2
 OUT_OF_REACH = 3
 
 
 class CommandError(Exception):
-    """Base: `str(error)` says what happened, `advice` what to do next (may be empty)."""
+    """Base: `str(error)` says what happened, `advice` what to do next (may be empty).
+
+    `more` are further lines where several things are wrong at once.
+    """
 
     exit_code = REFUSED
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", more: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.advice = advice
+        self.more = more
 
 
 class Refused(CommandError):

@@ -56,6 +56,8 @@ def complain(error: CommandError) -> None:
     """An error and what to do next, on stderr."""
     console = stderr()
     console.print(Text(_("Error: "), style="bold red").append(clean(error), style="default"), soft_wrap=True)
+    for line in error.more:
+        console.print(Text(clean(line)), soft_wrap=True)
     if error.advice:
         console.print(Text(clean(error.advice)), soft_wrap=True)
 

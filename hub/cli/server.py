@@ -10,14 +10,15 @@ import msgspec
 import typer
 from rich.text import Text
 
+from hub.cli.access import load_settings
 from hub.cli.arguments import AsJson
-from hub.cli.errors import Misused, OutOfReach, Refused
+from hub.cli.errors import OutOfReach, Refused
 from hub.cli.screen import clean, note, say, show_json, stdout, waiting
+from hub.config import Settings
 from hub.language import _
 
 if TYPE_CHECKING:
     from hub.cli.doctor import Check
-    from hub.config import Settings
 
 
 def serve(
@@ -28,7 +29,7 @@ def serve(
         bool, typer.Option("--alone", help=_("This is the only hub of its database, so the embedded Redis will do."))
     ] = False,
 ) -> None:
-    settings = server_settings()
+    settings = load_settings()
     from hub.errors import Unavailable
     from hub.server import NotServable
     from hub.server import serve as run
@@ -49,7 +50,7 @@ def serve(
 
 
 def migrate() -> None:
-    settings = server_settings()
+    settings = load_settings()
     from hub.errors import Unavailable
     from hub.store.migrations import migrate as run
 
@@ -79,7 +80,7 @@ def doctor(
         ),
     ] = False,
 ) -> None:
-    settings = server_settings()
+    settings = load_settings()
     from hub.cli.doctor import checks
 
     if restored:
@@ -94,7 +95,7 @@ def doctor(
     raise typer.Exit(0 if all(check.ok for check in found) else 1)
 
 
-def _raise_ids(settings: "Settings") -> None:
+def _raise_ids(settings: Settings) -> None:
     from hub.cli.doctor import raise_ids
     from hub.errors import Unavailable
 
@@ -116,45 +117,3 @@ def show_check(check: "Check") -> None:
     if check.advice:
         sign.append(f" → {clean(check.advice)}", style="default")
     stdout().print(sign, soft_wrap=True)
-
-
-def server_settings() -> "Settings":
-    """As `load_settings`, with URLs that have a driver here. Raises Misused."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    settings = load_settings()
-    try:
-        is_usable = make_url(settings.database_url).get_dialect().is_async
-    except (ArgumentError, ImportError):
-        is_usable = False
-    if not is_usable:
-        raise Misused(
-            _("HUB_DATABASE_URL is no database that the hub can use."),
-            _("It takes sqlite+aiosqlite:///… or mysql+asyncmy://user:password@host/database."),
-        )
-    if not settings.redis_url.startswith(("embedded://", "redis://", "rediss://", "unix://")):
-        raise Misused(
-            _("HUB_REDIS_URL is no address of a Redis."),
-            _("It takes redis://:password@host:6379/0, rediss:// for TLS, or embedded://."),
-        )
-    return settings
-
-
-def load_settings() -> "Settings":
-    """The hub's settings. Raises Misused, naming each setting that is wrong, never its value."""
-    from pydantic import ValidationError
-    from yaml import YAMLError
-
-    from hub.config import Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
-        raise Misused(
-            _("The settings are wrong. ") + "; ".join(faults),
-            _("They come from HUB_… in the environment, from .env, and from hub.yaml."),
-        ) from None
-    except (YAMLError, OSError) as error:
-        raise Misused(_("hub.yaml or .env can't be read: {why}").format(why=type(error).__name__)) from None

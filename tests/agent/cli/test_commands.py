@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po
 from typer.testing import CliRunner
 
@@ -24,6 +24,7 @@ from agent.model.engine import Conclusion, Mode, Settlement, Submission
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts
 from agent.trading.journal import FILE_NAME, Journal
+from protocol import settings
 from protocol.messages import Order
 from tests.agent.hub_on_loopback import HubOnLoopback
 from tests.services.process import ROOT
@@ -172,4 +173,6 @@ def test_every_text_has_its_chinese() -> None:
 
 def _texts() -> set[Any]:
     package = Path(language.__file__).parent
-    return {found[2] for found in extract_from_dir(package, method_map=[("**.py", "python")])}
+    shared = extract_from_file("python", settings.__file__, keywords=dict.fromkeys(("_", "N_")))
+    own = extract_from_dir(package, method_map=[("**.py", "python")])
+    return {found[2] for found in own} | {found[1] for found in shared}

@@ -8,20 +8,22 @@ import pytest
 from babel.messages.pofile import read_po
 
 from hub.language import LOCALE_DIR, catalogue_for, translations, wanted_language
+from protocol import settings
 
 HUB = LOCALE_DIR.parent
+SOURCES = [*HUB.rglob("*.py"), Path(settings.__file__)]
 CATALOGUES = sorted(LOCALE_DIR.glob("*/LC_MESSAGES/hub.po"))
 
 
 def texts_in_code() -> set[str]:
-    """Every text that is handed to `_`."""
-    calls = (node for path in HUB.rglob("*.py") for node in ast.walk(ast.parse(path.read_text())))
+    """Every text that is handed to `_` or `N_`."""
+    calls = (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())))
     return {
         str(node.args[0].value)
         for node in calls
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "_"
+        and node.func.id in ("_", "N_")
         and isinstance(node.args[0], ast.Constant)
     }
 

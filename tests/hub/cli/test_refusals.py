@@ -116,7 +116,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(hub: Hub, monkeypatch: py
     monkeypatch.setenv("HUB_JWT_SECRET", "too-short-a-secret")
     run = hub("doctor")
     assert run.code == 2
-    assert "jwt_secret" in run.err
+    assert "HUB_JWT_SECRET" in run.err
     assert "32 bytes" in run.err
     assert "too-short-a-secret" not in run.err
 
@@ -156,7 +156,7 @@ def test_settings_are_read_from_dot_env(
 ) -> None:
     monkeypatch.delenv("HUB_ADMIN_TOKEN")
     monkeypatch.delenv("HUB_URL")
-    (home / ".env").write_text(f"HUB_URL={stand_in.url}/\nHUB_ADMIN_TOKEN={'e' * 40}\nHUB_OTHER=1\n")
+    (home / ".env").write_text(f"HUB_URL={stand_in.url}/\nHUB_ADMIN_TOKEN={'e' * 40}\nOTHER=1\n")
     stand_in.on("GET /api/orders/12", data(order()))
     assert hub("orders", "show", "12").code == 0
     assert stand_in.asked[0].headers["authorization"] == f"Bearer {'e' * 40}"

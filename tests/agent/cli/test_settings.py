@@ -1,0 +1,87 @@
+"""The agent's settings as a person meets them: refused in sentences, shown with their source."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.commands import app
+from agent.config import PROGRAM
+from tests.services.process import ROOT
+
+SECRET = "dontshowme"
+WRONG: dict[str, tuple[str, str, str]] = {
+    "letters turned": ("", "AGENT_ODER_AMOUNT=5", "the nearest is AGENT_ORDER_AMOUNT"),
+    "a wrong name in .env": (".env", "AGENT_SERVER=x", "AGENT_SERVER (.env); the nearest is AGENT_SERVER_URL"),
+    "a wrong name in agent.yaml": (
+        "agent.yaml",
+        "order_amuont: 5",
+        "order_amuont (agent.yaml, line 1); the nearest is order_amount",
+    ),
+    "a stake of nothing": ("", "AGENT_ORDER_AMOUNT=0", "takes a number over 0 (USDT), not '0'"),
+    "a stake of letters": (
+        "agent.yaml",
+        "order_amount: five",
+        "AGENT_ORDER_AMOUNT (agent.yaml, line 1): takes a number over 0",
+    ),
+    "a stake without end": ("", "AGENT_ORDER_AMOUNT=Infinity", "takes a number over 0"),
+    "a driver that is none": ("", "AGENT_DRIVER=okx", "takes one of paper, binance-web, not 'okx'"),
+    "symbols that are none": ("", "AGENT_ALLOWED_SYMBOLS=BTC/USDT", "takes symbols with commas between them"),
+    "no symbol": ("", "AGENT_ALLOWED_SYMBOLS=", "takes symbols with commas between them"),
+    "a share over one": ("", "AGENT_PAPER_REFUSAL_RATE=2", "takes a number from 0 to 1"),
+    "a hub of another scheme": ("", "AGENT_SERVER_URL=ftp://hub", "takes http:// or https://"),
+    "a proxy of another scheme": ("", f"AGENT_PROXY=ftp://u:{SECRET}@p:1", "takes http://host:port"),
+    "an exchange in the clear": ("", "AGENT_BINANCE_URL=http://binance.example", "is for this computer only"),
+    "neither yes nor no": ("", "AGENT_REPORT_SETTLEMENT=perhaps", "takes true or false, not 'perhaps'"),
+    "a language that is none": ("", "AGENT_LANGUAGE=klingon", "takes en or zh_CN"),
+    "a yaml that is a list": ("agent.yaml", "- 1", "agent.yaml: takes names and values"),
+    "a broken yaml": ("agent.yaml", "driver: [", "agent.yaml, line 2: is no YAML"),
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No settings but the test's own."""
+    for name in list(os.environ):
+        if name.startswith("AGENT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_setting_is_one_sentence(case: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, text, sentence = WRONG[case]
+    if file:
+        (home / file).write_text(text + "\n")
+    else:
+        monkeypatch.setenv(*text.split("=", 1))
+    run = CliRunner().invoke(app, ["settings"])
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert sentence in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert SECRET not in run.stderr
+
+
+def test_each_setting_is_shown_with_its_source_and_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "agent.yaml").write_text("order_amount: 10\nmax_order_amount: 50\n")
+    (home / ".env").write_text("AGENT_MAX_ORDER_AMOUNT=40\n")
+    monkeypatch.setenv("AGENT_PROXY", f"socks5://u:{SECRET}@127.0.0.1:1080")
+    run = CliRunner().invoke(app, ["settings", "--json", "--server", "http://hub:8000/"])
+    assert SECRET not in run.stdout
+    rows = {row["name"]: (row["value"], row["source"]) for row in json.loads(run.stdout)}
+    assert rows["AGENT_ORDER_AMOUNT"] == ("10", "agent.yaml")
+    assert rows["AGENT_MAX_ORDER_AMOUNT"] == ("40", ".env")
+    assert rows["AGENT_SERVER_URL"] == ("http://hub:8000", "flag")
+    assert rows["AGENT_PROXY"] == ("***", "environment")
+    assert rows["AGENT_ALLOWED_SYMBOLS"] == ("BTCUSDT,ETHUSDT", "default")
+    assert set(rows) == {PROGRAM.variable(name) for name in PROGRAM.fields}
+    assert all(row["meaning"] and row["takes"] for row in json.loads(run.stdout))
+
+
+def test_the_page_is_made_from_the_same_descriptions() -> None:
+    page = (ROOT / "agent/docs/settings.md").read_text()
+    run = CliRunner().invoke(app, ["settings", "--page"])
+    assert run.stdout == page, "run: agent settings --page >agent/docs/settings.md"
