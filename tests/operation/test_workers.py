@@ -1,6 +1,7 @@
 """Several workers on one port: orders reach everyone once, and whoever is asked knows the sums."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ from protocol import closes
 from tests.kit.agents import ScriptedAgent
 from tests.kit.cluster import Cluster, Trial, trial_on
 from tests.services.fixtures import Stores
-from tests.services.hub_process import HubSettings
+from tests.services.hub_process import HubProcess, HubSettings
 from tests.services.waiting import WaitedTooLong, eventually
 
 from .workers import MOST_TRIES, WORKERS, WorkersHub
@@ -133,3 +134,23 @@ def _port(trader: ScriptedAgent) -> int:
     assert trader._socket is not None
     port: int = trader._socket.local_address[1]
     return port
+
+
+def test_every_setting_at_once_is_known_to_the_check_and_to_the_workers(
+    operation_dir: Path, server_stores: Stores
+) -> None:
+    plain = HubProcess(operation_dir / "plain", HubSettings(server_stores.database_url, server_stores.redis_url))
+    rows = json.loads(plain.cli("settings", "--json").stdout)
+    own = {row["name"]: row["value"] for row in rows if row["value"] and "***" not in row["value"]}
+    for name in ("HUB_URL", "HUB_DATA_DIR", "HUB_PORT"):
+        del own[name]  # the next hub's own
+    every = own | plain.settings.environment() | {"HUB_LANGUAGE": "zh_CN", "HUB_PROCESS_FAMILY": "f"}
+    hub = WorkersHub(operation_dir / "every", HubSettings(extra=every | {"HUB_PORT": "0"}))
+    assert {row["name"] for row in rows} <= hub.environment().keys()
+    with ExitStack() as stack:
+        stack.callback(hub.kill)
+        hub.migrate()
+        hub.start()
+        listed = hub.cli("users", "list")
+        assert listed.returncode == 0, listed.stderr
+        assert "Traceback" not in hub.log()
