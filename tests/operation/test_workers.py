@@ -21,6 +21,7 @@ AT_LEAST = 12
 EACH_AT_LEAST = 2
 ORDERS = 4
 SUMMED_S = 10
+EMPTY_ELSE = {"HUB_LANGUAGE": "zh_CN", "HUB_PROCESS_FAMILY": "f", "HUB_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"}
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_every_setting_at_once_is_known_to_the_check_and_to_the_workers(
     own = {row["name"]: row["value"] for row in rows if row["value"] and "***" not in row["value"]}
     for name in ("HUB_URL", "HUB_DATA_DIR", "HUB_PORT"):
         del own[name]  # the next hub's own
-    every = own | plain.settings.environment() | {"HUB_LANGUAGE": "zh_CN", "HUB_PROCESS_FAMILY": "f"}
+    every = own | plain.settings.environment() | EMPTY_ELSE
     hub = WorkersHub(operation_dir / "every", HubSettings(extra=every | {"HUB_PORT": "0"}))
     assert {row["name"] for row in rows} <= hub.environment().keys()
     with ExitStack() as stack:
