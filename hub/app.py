@@ -48,6 +48,7 @@ from hub.runtime.readiness import Readiness
 from hub.runtime.supervisor import Supervisor
 from hub.sessions.account_changes import AccountChanges
 from hub.sessions.arrivals import Arrivals
+from hub.sessions.door import DOORS, Doors, most_unknown, raise_descriptor_limit
 from hub.sessions.expiry import Expiry
 from hub.sessions.intake import Turns
 from hub.sessions.presence import Survey
@@ -349,7 +350,8 @@ def build(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         with metrics.measured_gc():
             async with hub.running():
-                yield {RESTART_HINT: hub.hint, TURNS: Turns()}
+                doors = Doors(most_unknown(raise_descriptor_limit()), proxies=settings.proxies)
+                yield {RESTART_HINT: hub.hint, TURNS: Turns(), DOORS: doors}
 
     handlers: dict[Any, Any] = ERRORS
     app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)

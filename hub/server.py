@@ -21,7 +21,8 @@ from hub.errors import Unavailable
 from hub.orders.family import COMPARE
 from hub.runtime import memory, metrics
 from hub.runtime.logs import configure
-from hub.sessions.wire import DoorProtocol, WireProtocol
+from hub.sessions.door import DoorProtocol, raise_descriptor_limit
+from hub.sessions.wire import WireProtocol
 from hub.store import Store
 from hub.store.installation import ALIVE_S
 from hub.store.migrations import is_current, migrate
@@ -47,6 +48,7 @@ def serve(
     `alone`: an embedded Redis beside a server database is meant; no other hub uses that database.
     """
     configure(settings.log_format)
+    raise_descriptor_limit()
     _refuse_embedded(settings, workers, alone)
     with _locked(settings):
         _prepare_database(settings)

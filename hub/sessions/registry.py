@@ -16,13 +16,15 @@ from hub.model.delivery import holder_of
 from hub.runtime import metrics
 from hub.sessions.budget import Work
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, Outbox, frame_of
-from protocol.closes import Close
+from protocol.closes import SESSION_REPLACED, Close
 from protocol.conversation import Conversation
 from protocol.messages import Hello, ToAgent, ToHub
 
 CHUNK: Final = 1_000
 FIRST_CHUNK: Final = 250
 """The first chunks are small and the next ones double: the first frames leave while the later claims are made."""
+MOST_ARRIVING: Final = 4
+"""Connections of one user that have not said hello."""
 
 
 class Session:
@@ -170,7 +172,7 @@ class Registry:
     def __init__(self) -> None:
         self._by_user: dict[int, tuple[Session, Chunk]] = {}
         self._chunks: list[Chunk] = []
-        self._arriving: set[Session] = set()
+        self._arriving: dict[int, list[Session]] = {}
 
     def __len__(self) -> int:
         return len(self._by_user)
@@ -183,21 +185,32 @@ class Registry:
         return entry[0] if entry else None
 
     def arrive(self, session: Session) -> None:
-        """The session is connected but has not said hello: it gets nothing, and can be ended."""
-        self._arriving.add(session)
+        """The session is connected but has not said hello: it gets nothing, and can be ended. Of too many of one user
+        the oldest is."""
+        arriving = self._arriving.setdefault(session.user_id, [])
+        arriving.append(session)
+        if len(arriving) > MOST_ARRIVING:
+            self.close(arriving[0], SESSION_REPLACED)
+
+    def _has_arrived(self, session: Session) -> None:
+        arriving = self._arriving.get(session.user_id, [])
+        if session in arriving:
+            arriving.remove(session)
+            if not arriving:
+                del self._arriving[session.user_id]
 
     def of_user(self, user_id: int) -> list[Session]:
         """Every session of the user, those that arrive too."""
         joined = self.get(user_id)
-        return [session for session in self._arriving if session.user_id == user_id] + ([joined] if joined else [])
+        return self._arriving.get(user_id, []) + ([joined] if joined else [])
 
     def everyone(self) -> list[Session]:
         """Those who have joined and those who arrive."""
-        return [*self, *self._arriving]
+        return [*self, *(session for arriving in self._arriving.values() for session in arriving)]
 
     def join(self, session: Session) -> Session | None:
         """Takes the session in; returns the one of the same user that it replaces."""
-        self._arriving.discard(session)
+        self._has_arrived(session)
         replaced = self.get(session.user_id)
         if replaced is not None:
             self.leave(replaced)
@@ -212,7 +225,7 @@ class Registry:
 
     def leave(self, session: Session) -> bool:
         """Lets the session go; False when it was gone or replaced already."""
-        self._arriving.discard(session)
+        self._has_arrived(session)
         entry = self._by_user.get(session.user_id)
         if entry is None or entry[0] is not session:
             return False

@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 
 from starlette.types import Send
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 
 from hub.sessions.budget import Budget
+from hub.sessions.door import refusal_of
 from hub.sessions.intake import PIECE, Intake, Turns
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, OUTBOX_BYTES, Outbox
 from hub.sessions.restart_hint import RestartHint
@@ -166,15 +166,6 @@ def write_all(outboxes: Sequence[Outbox], text: bytes, frame: bytes) -> list[int
     return refused
 
 
-class DoorProtocol(HttpToolsProtocol):
-    """For uvicorn's `http=`: lets go of its parser once a connection is a WebSocket. The two hold each other, so each
-    connect would leave garbage that only a collection frees."""
-
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]
-
-
 class WireProtocol(WebSocketsSansIOProtocol):
     """For uvicorn's `ws=`."""
 
@@ -190,7 +181,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """uvicorn's own for a short piece of a connection that is heard as it speaks; a long one is heard bit by bit.
-        The handshake comes whole, from `DoorProtocol`."""
+        The handshake comes whole, from the door."""
         if self.intake is not None or (len(data) > PIECE and self.handshake_initiated):
             self._busy().take(data)
         else:
@@ -201,6 +192,10 @@ class WireProtocol(WebSocketsSansIOProtocol):
         conn.receive_data(data)
         if conn.parser_exc is not None:
             self.handle_parser_exception()
+            return
+        if conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(refusal_of(431, "a header of the handshake is too long, or there are too many"))
+            self.transport.close()
             return
         budget.messages -= len(conn.events)
         budget.bytes -= len(data)

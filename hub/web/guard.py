@@ -10,6 +10,7 @@ from hub.access.auth import Auth, Examined
 from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.errors import Refusal
 from hub.model.rights import Right, may, whose
+from hub.sessions.door import KNOWN
 from hub.web.envelope import bearer
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -37,7 +38,7 @@ class Guard:
         """For whoever holds a good token."""
 
         async def run(request: Request) -> Response:
-            return await handler(request, await self._auth.authenticate(bearer(request)))
+            return await handler(request, await self._authenticate(request))
 
         return Guarded("login", run, _summary(handler))
 
@@ -45,12 +46,19 @@ class Guard:
         """For those whose role has the right."""
 
         async def run(request: Request) -> Response:
-            principal = await self._auth.authenticate(bearer(request))
+            principal = await self._authenticate(request)
             if not may(principal.role, right):
                 raise Refusal("forbidden", f"for {whose(right)}s only")
             return await handler(request, principal)
 
         return Guarded(right, run, _summary(handler))
+
+    async def _authenticate(self, request: Request) -> Principal:
+        principal = await self._auth.authenticate(bearer(request))
+        become_known = request.scope.get("state", {}).get(KNOWN)
+        if become_known is not None:
+            become_known()
+        return principal
 
     def trader(self, right: Right, handler: Callable[[Request, LoggedIn], Awaitable[Response]]) -> Guarded:
         """The same where the login itself matters: the bootstrap token has no orders of its own."""

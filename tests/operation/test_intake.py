@@ -11,7 +11,8 @@ from websockets.frames import Frame, Opcode
 
 from hub.sessions import budget
 from hub.sessions.budget import Budget
-from hub.sessions.wire import EXTENSION, MOST_FRAGMENTS, DoorProtocol, Wire, WireProtocol
+from hub.sessions.door import DoorProtocol
+from hub.sessions.wire import EXTENSION, MOST_FRAGMENTS, Wire, WireProtocol
 from tests.services.process import free_port
 from tests.services.waiting import eventually
 

@@ -16,8 +16,9 @@ from hub.clock import now_ms
 from hub.config import Settings
 from hub.model.tokens import Token, Tokens
 from hub.server import uvicorn_options
+from hub.sessions.door import DoorProtocol
 from hub.sessions.registry import Session
-from hub.sessions.wire import DoorProtocol, Wire, WireProtocol
+from hub.sessions.wire import Wire, WireProtocol
 from hub.store.migrations import migrate
 from protocol.messages import SUBPROTOCOL
 from tests.services.process import free_port

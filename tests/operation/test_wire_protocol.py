@@ -9,8 +9,9 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from hub.sessions.door import DoorProtocol
 from hub.sessions.outbox import frame_of
-from hub.sessions.wire import EXTENSION, DoorProtocol, Wire, WireProtocol, write_all
+from hub.sessions.wire import EXTENSION, Wire, WireProtocol, write_all
 from tests.services.process import free_port
 from tests.services.waiting import eventually
 

@@ -171,3 +171,16 @@ async def test_a_peer_that_takes_no_close_frame_is_dropped(monkeypatch: pytest.M
     assert one.close_task is not None
     await one.close_task
     assert box(one).was_aborted
+
+
+async def test_of_connections_of_one_user_that_say_no_hello_the_oldest_make_room() -> None:
+    registry_ = Registry()
+    waiting = [session(1, f"device-{number}") for number in range(registry.MOST_ARRIVING + 3)]
+    for one in waiting:
+        registry_.arrive(one)
+    assert [one.closed for one in waiting[:3]] == [closes.SESSION_REPLACED] * 3
+    assert registry_.of_user(1) == waiting[3:]
+    another = session(2)
+    registry_.arrive(another)
+    assert registry_.of_user(2) == [another]
+    assert another.closed is None

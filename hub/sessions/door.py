@@ -1,0 +1,243 @@
+"""Before anybody is known: uvicorn's HTTP protocol with an end to everything that a stranger can leave unfinished.
+
+A head and a body are due in time, counted from their first byte; an answer has to be taken in time; and of connections
+that have not shown a good token there are at most so many, an address and in all: the oldest makes room, so that a
+newcomer always gets in. The invariant: a connection that has shown a good token is never ended to make room.
+"""
+
+from asyncio import TimerHandle, Transport
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+DOORS: Final = "hub.sessions.doors"
+"""Where the lifespan's state has the process's `Doors`."""
+KNOWN: Final = "hub.sessions.door.known"
+"""Where a request's state has the call that says that its connection has shown a good token."""
+HEAD_S: Final = 10.0
+BODY_S: Final = 20.0
+ANSWER_S: Final = 30.0
+MOST_HEAD_BYTES: Final = 32 * 1024
+MOST_OF_A_NETWORK: Final = 1_000
+"""A thousand agents behind one address log in at once."""
+LEAST_IN_ALL: Final = 64
+NO_LIMIT: Final = 65_536
+
+
+_TOO_LARGE: Final = f"the head is over {MOST_HEAD_BYTES} bytes"
+
+
+def refusal_of(status: int, message: str) -> bytes:
+    """A whole answer in the envelope, for what never becomes a request."""
+    body = msgspec.json.encode({"code": status, "message": message, "data": None, "detail": message})
+    head = [
+        STATUS_LINE[status],
+        b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n",
+        b"content-length: %d\r\n\r\n" % len(body),
+    ]
+    return b"".join([*head, body])
+
+
+class Doors:
+    """The connections of a process that have not shown a good token."""
+
+    def __init__(self, most: int, most_of_a_network: int = MOST_OF_A_NETWORK, proxies: Iterable[str] = ()) -> None:
+        self._most = most
+        self._most_of_a_network = most_of_a_network
+        self._proxies: list[IPv4Network | IPv6Network] = [ip_network(proxy) for proxy in proxies]
+        self._all: dict[DoorProtocol, str] = {}
+        self._by_network: dict[str, dict[DoorProtocol, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def enter(self, door: "DoorProtocol", address: str) -> None:
+        """Takes it in; where there are too many the oldest goes."""
+        network = self._network(address)
+        others = self._by_network.setdefault(network, {})
+        if network and len(others) >= self._most_of_a_network:
+            self._evict(next(iter(others)))
+        elif len(self._all) >= self._most:
+            self._evict(next(iter(self._all)))
+        self._all[door] = network
+        self._by_network.setdefault(network, {})[door] = None
+
+    def leave(self, door: "DoorProtocol") -> None:
+        """It has gone, or is known."""
+        network = self._all.pop(door, None)
+        if network is not None:
+            others = self._by_network[network]
+            del others[door]
+            if not others:
+                del self._by_network[network]
+
+    def _evict(self, door: "DoorProtocol") -> None:
+        self.leave(door)
+        door.transport.abort()
+
+    def _network(self, address: str) -> str:
+        """Whose connections count together; none for a trusted proxy, behind which is everybody."""
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return ""
+        if any(found in proxy for proxy in self._proxies):
+            return ""
+        return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
+
+
+def most_unknown(descriptors: int) -> int:
+    """So many of a process's descriptors may strangers have: half, the rest is for agents and stores."""
+    return max(LEAST_IN_ALL, descriptors // 2)
+
+
+def raise_descriptor_limit() -> int:
+    """Raises this process's limit to the hard one; what it is then. Windows has none of this kind."""
+    try:
+        import resource
+    except ImportError:
+        return NO_LIMIT
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+class DoorProtocol(HttpToolsProtocol):
+    """For uvicorn's `http=`."""
+
+    doors: Doors | None = None
+    _timer: TimerHandle | None = None
+    _writing: TimerHandle | None = None
+    _timed: tuple[str, int] = ("", 0)
+    _requests: int = 0
+    _head_bytes: int = 0
+    _stage: str = "head"
+    _is_too_large: bool = False
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._due("head", HEAD_S)
+        self.doors = self.app_state.get(DOORS)
+        if self.doors is not None:
+            self.doors.enter(self, self.client[0] if self.client else "")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._let_go()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._stage != "body":
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self.parser is None or self.transport.is_closing():
+            return
+        if self._stage == "head" and self._head_bytes > MOST_HEAD_BYTES:
+            self._refuse(431, _TOO_LARGE)
+        elif self._stage == "head":
+            self._due("head", HEAD_S)
+        elif self._stage == "body":
+            self._due("body", BODY_S)
+        else:
+            self._cancel()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._stage = "head"
+        self._requests += 1
+        self.scope["state"][KNOWN] = self.become_known
+
+    def on_headers_complete(self) -> None:
+        self._stage = "body"
+        # Of a piece that is longer than a head may be: how much of it was the head?
+        if self._head_bytes > MOST_HEAD_BYTES:
+            head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            self._is_too_large = head > MOST_HEAD_BYTES
+            if self._is_too_large:
+                raise ValueError("the head is too large")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stage = "idle"
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def become_known(self) -> None:
+        """It has shown a good token."""
+        if self.doors is not None:
+            self.doors.leave(self)
+
+    def handle_websocket_upgrade(self) -> None:
+        """uvicorn's own; the parser is let go of: the two hold each other, so each connect would leave garbage that
+        only a collection frees."""
+        self._let_go()
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._answer_due()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._answer_due()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def send_400_response(self, msg: str) -> None:
+        """In the envelope of all answers."""
+        if self._is_too_large:
+            self._refuse(431, _TOO_LARGE)
+        else:
+            self._refuse(400, "this is no HTTP request")
+
+    def _refuse(self, status: int, message: str) -> None:
+        self.transport.write(refusal_of(status, message))
+        self.transport.close()
+
+    def _due(self, what: str, within_s: float) -> None:
+        """Ends the connection unless it is there in time; not begun anew by each byte that comes."""
+        if self._timed == (what, self._requests) and self._timer is not None:
+            return
+        self._cancel()
+        self._timed = (what, self._requests)
+        self._timer = self.loop.call_later(within_s, self._too_late)
+
+    def _too_late(self) -> None:
+        self._timer = None
+        self.transport.abort()
+
+    def _answer_due(self) -> None:
+        if self._writing is None:
+            self._writing = self.loop.call_later(ANSWER_S, self._untaken)
+
+    def _untaken(self) -> None:
+        self._writing = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _let_go(self) -> None:
+        self._cancel()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        if self.doors is not None:
+            self.doors.leave(self)
+            self.doors = None
+        # It holds us, and we it.
+        for scope in (self.scope, self.cycle.scope if self.cycle is not None else None):
+            if scope is not None:
+                scope["state"].pop(KNOWN, None)
