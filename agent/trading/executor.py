@@ -79,7 +79,7 @@ class Executor:
         self._is_stopping = False
         self.lives = Lives()
         self._reports = Reports(journal, stream, offer, self.lives, world)
-        self._positions = Positions(journal, drivers, stream, offer, self.lives, tells_hub=reports_settlement)
+        self._positions = Positions(journal, drivers, stream, offer, self.lives, world, tells_hub=reports_settlement)
         ways = (self._conclude, self.resolve, lambda: self._now().ms, submit_timeout_s, resolutions)
         self._reconciling = Reconciling(journal, drivers, self.lives, world, *ways)
 

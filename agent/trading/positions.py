@@ -1,15 +1,18 @@
 """Positions that stand at the exchange, followed until their end is confirmed; and the hub told how they ended.
 
-The invariant: only the exchange that took an entry is asked about it.
+The invariants: only the exchange that took an entry is asked about it; a driver that fails can't tell, and is asked
+again.
 """
 
 from collections.abc import Callable
 
 from agent.drivers.base import Driver, Drivers
-from agent.model.engine import Entry
+from agent.model.engine import Entry, Settlement
 from agent.model.events import Events, Settled
 from agent.trading.journal import Journal
 from agent.trading.lives import Lives
+from agent.trading.reconciling import LISTED_S, pause_s
+from agent.world import World
 from protocol import messages
 from protocol.messages import ToHub
 
@@ -24,6 +27,7 @@ class Positions:
         stream: Events,
         offer: Callable[[ToHub], bool],
         lives: Lives,
+        world: World,
         *,
         tells_hub: bool,
     ) -> None:
@@ -32,6 +36,7 @@ class Positions:
         self._events = stream
         self._offer = offer
         self._lives = lives
+        self._world = world
         self._tells_hub = tells_hub
         self._hub_takes_it = False
 
@@ -49,13 +54,23 @@ class Positions:
 
     async def _settle(self, entry: Entry, driver: Driver) -> None:
         """An estimate is followed by a second wait, for the confirmation."""
-        while (settlement := await driver.settle(entry)) is not None:
+        while (settlement := await self._ask(driver, entry)) is not None:
             was, entry = entry.source, self._journal.note_settled(entry.order.id, settlement)
             said = (settlement.result, settlement.source, settlement.profit)
             self._events.emit(Settled(entry.order.id, entry.mode, *said))
             self._tell(entry)
             if was is not None or settlement.source == "confirmed":
                 return
+
+    async def _ask(self, driver: Driver, entry: Entry) -> Settlement | None:
+        while True:
+            try:
+                return await driver.settle(entry)
+            except Exception:  # noqa: BLE001 one position ends no agent; the text may hold a secret
+                age_s = (self._world.read().wall_ms - (entry.submitted_wall_ms or 0)) / 1000
+                if age_s > LISTED_S:
+                    return None
+                await self._world.sleep(pause_s(max(0, age_s)))
 
     def _tell(self, entry: Entry) -> None:
         if not (self._hub_takes_it and self._tells_hub) or entry.result is None or entry.source is None:

@@ -34,7 +34,7 @@ class ToldExchange:
         self.name, self.mode = name, mode
         self.answers: list[Answer | None] = []
         self.finds: list[Submitted | Refused | Exception | None] = []
-        self.settlements: list[Settlement | None] = []
+        self.settlements: list[Settlement | Exception | None] = []
         self.submitted: list[int] = []
         self.asked: list[int] = []
         self.within_s = 0.0
@@ -64,7 +64,10 @@ class ToldExchange:
     async def settle(self, entry: Entry) -> Settlement | None:
         if not self.settlements:
             await asyncio.Event().wait()
-        return self.settlements.pop(0)
+        settlement = self.settlements.pop(0)
+        if isinstance(settlement, Exception):
+            raise settlement
+        return settlement
 
     async def close(self) -> None:
         pass

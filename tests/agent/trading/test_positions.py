@@ -57,3 +57,12 @@ async def test_an_estimate_that_is_never_confirmed_stays_one_and_is_asked_about_
     desk.exchange.settlements = [CONFIRMED]
     await desk.again()
     assert (desk.entry().source, desk.entry().result) == ("confirmed", "tie")
+
+
+async def test_a_driver_that_fails_while_a_position_settles_ends_no_agent_and_is_asked_again(desk: Desk) -> None:
+    desk.exchange.settlements = [OSError("MARK"), KeyError("profit"), CONFIRMED]
+    await desk.push(desk.order(1))
+    await desk.stepped.pass_s(10)
+    assert (desk.entry().source, desk.executor.lives.failure) == ("confirmed", None)
+    await desk.push(desk.order(2))
+    assert desk.exchange.submitted == [1, 2]
