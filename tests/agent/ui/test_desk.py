@@ -252,7 +252,9 @@ def test_an_order_left_in_submitting_is_unknown_and_the_person_says_what_became_
             await person.logged_in(name)
             order_id = await published(hub, to=[name], valid_s=5)
             await person.order_is(order_id, "success")
-        _interrupt(tmp_path, order_id)
+        taken, order_id = order_id, await published(hub, to=[name], valid_s=60)
+        await asyncio.to_thread(hub.post, f"/api/orders/{order_id}/cancel", {})  # the hub knows no outcome of this one
+        _interrupt(tmp_path, taken, order_id)
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
             main = person.desk.main
@@ -268,12 +270,14 @@ def test_an_order_left_in_submitting_is_unknown_and_the_person_says_what_became_
     run(story())
 
 
-def _interrupt(data_dir: Path, order_id: int) -> None:
-    """As a process leaves it that was killed while it submitted, with a driver that is gone since."""
+def _interrupt(data_dir: Path, taken: int, order_id: int) -> None:
+    """As a process leaves it that was killed while it submitted, with a driver that is gone since; the entry of
+    the order `taken` becomes that of another one."""
     (journal,) = data_dir.glob("accounts/*/*/journal.db")
     db = sqlite3.connect(journal)
     left = "state = 'submitting', outcome = NULL, result = NULL, source = NULL, settled_ms = NULL, driver = 'gone'"
-    db.execute(f"UPDATE entries SET {left} WHERE order_id = ?", (order_id,))
+    named = 'order_id = ?, "order" = json_set("order", \'$.id\', ?)'
+    db.execute(f"UPDATE entries SET {left}, {named} WHERE order_id = ?", (order_id, order_id, taken))
     db.commit()
     db.close()
 
