@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -62,6 +63,7 @@ from hub.upkeep import PARTS, Upkeep
 from hub.web import envelope, urls
 from hub.web.admin import AdminRoutes
 from hub.web.auth import AuthRoutes
+from hub.web.counting import Counting
 from hub.web.envelope import ERRORS
 from hub.web.guard import Guard
 from hub.web.health import HealthRoutes
@@ -90,6 +92,7 @@ class Hub:
         self.upkeep = Upkeep(
             clock=self.clock,
             installation=self.store.installation,
+            assignments=self.store.assignments,
             readiness=self.readiness,
             bus=self.bus,
             peers=self.peers,
@@ -354,7 +357,10 @@ def build(settings: Settings) -> Starlette:
                 yield {RESTART_HINT: hub.hint, TURNS: Turns(), DOORS: doors}
 
     handlers: dict[Any, Any] = ERRORS
-    app = Starlette(routes=routes(hub), exception_handlers=handlers, lifespan=lifespan)
+    table = routes(hub)
+    paths = {route.endpoint: route.path for route in table if isinstance(route, Route)}
+    counting = Middleware(Counting, paths=paths)
+    app = Starlette(routes=table, exception_handlers=handlers, lifespan=lifespan, middleware=[counting])
     app.router.redirect_slashes = False
     app.state.hub = hub
     return app

@@ -5,7 +5,7 @@ The invariant: each is a task of its own, so that a slow one delays no other; wh
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, get_args
 
 from hub.cluster.announcements import Announcements
 from hub.cluster.bus import Bus
@@ -27,10 +27,14 @@ from hub.sessions.expiry import Expiry
 from hub.sessions.registry import Registry
 from hub.sessions.restart_hint import RestartHint
 from hub.sessions.resync import Resync
+from hub.store.assignments import Assignments
 from hub.store.installation import Installation
+from protocol.messages import Outcome
 
 TICK_S: Final = 1.0
 OLD_SWEEP_S: Final = 600.0
+COUNT_S: Final = 10.0
+DAY_MS: Final = 24 * 3_600_000
 
 PARTS: Final = ("database", "Redis", "stream", "clock", "family", "claims", "orders", "sessions", "accounts")
 """What must work before a process is ready."""
@@ -43,6 +47,7 @@ class Upkeep:
         self,
         *,
         installation: Installation,
+        assignments: Assignments,
         readiness: Readiness,
         bus: Bus,
         peers: Peers,
@@ -64,6 +69,7 @@ class Upkeep:
     ) -> None:
         self._clock = clock
         self._installation = installation
+        self._assignments = assignments
         self._peers = peers
         self._hint = hint
         self._ledger = ledger
@@ -98,6 +104,7 @@ class Upkeep:
             Duty("late sweep", OLD_SWEEP_S, sweeping.sweep_old),
             Duty("old changes", OLD_SWEEP_S, changes.tidy),
             Duty("memory", TICK_S, self._look_around),
+            Duty("last day", COUNT_S, self._count_last_day),
         )
 
     async def _compare_clocks(self) -> None:
@@ -111,6 +118,14 @@ class Upkeep:
         await self._peers.say_alive()
         self._hint.is_covered = await self._peers.has_others()
 
+    async def _count_last_day(self) -> None:
+        """What the database has now, since an outcome may still change after it was counted."""
+        counted = await self._assignments.counted_since(self._clock.now() - DAY_MS)
+        for outcome in (*get_args(Outcome), "open"):
+            metrics.OUTCOMES_NOW.labels(outcome).set(sum(rows for name, rows, _ in counted if name == outcome))
+        metrics.ACKED_NOW.set(sum(acked for _, _, acked in counted))
+
     async def _look_around(self) -> None:
+        metrics.LEDGER_AGE.set(self._ledger.oldest_s)
         metrics.LEDGER_ROWS.set(self._ledger.depth)
         self._storms.look(len(self._registry), is_calm=not self._live.open(self._clock.now()))

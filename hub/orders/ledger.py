@@ -51,6 +51,7 @@ class Ledger:
         self._calm = asyncio.Event()
         self._calm.set()
         self._fan_outs = 0
+        self._oldest_s: float | None = None
         self._assigned: set[int] = set()
         self._known_orders: set[int] = set()
 
@@ -58,6 +59,11 @@ class Ledger:
     def depth(self) -> int:
         """Facts and rows that are not committed yet."""
         return self._rows_queued + len(self._batch.deliveries)
+
+    @property
+    def oldest_s(self) -> float:
+        """How long something has waited without a break; 0 where nothing waits."""
+        return 0.0 if self._oldest_s is None else time.monotonic() - self._oldest_s
 
     @property
     def is_full(self) -> bool:
@@ -91,7 +97,6 @@ class Ledger:
         """Dropped where too much waits already: the result says the same, and the device says it again."""
         if self._is_over():
             return
-        metrics.ACKS.inc()
         self._put(Fact(order_id, user_id, Acked(device_id, at_ms)), 1)
 
     def reported(self, order_id: int, user_id: int, event: Reported, answer: Answer) -> None:
@@ -176,6 +181,7 @@ class Ledger:
                 await self._write(self._batch)
                 self._bytes -= self._batch.size
                 self._batch = Batch()
+            self._oldest_s = None
             self._wake.clear()
 
     def _is_over(self, size: int = 0) -> bool:
@@ -183,6 +189,8 @@ class Ledger:
         return self.depth >= MOST_ROWS or self._bytes + size > MOST_BYTES
 
     def _put(self, fact: ChunkSent | Fact, rows: int) -> None:
+        if self._oldest_s is None:
+            self._oldest_s = time.monotonic()
         self._facts.append(fact)
         self._rows_queued += rows
         self._wake.set()

@@ -68,6 +68,8 @@ class Reports:
             if sent_ms is not None:
                 session.latency_ms = at_ms - sent_ms
                 metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
+            if session.user_id not in live.acked:
+                metrics.ACKS.inc()
             live.acked.add(session.user_id)
             acked_ms = plausible(ack.received_ms, at_ms - LONGEST_LIFE_MS, at_ms)
             self._ledger.acked(ack.order_id, session.user_id, session.device_id, acked_ms)

@@ -10,12 +10,13 @@ import contextlib
 import gc
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from hub import __version__
@@ -23,7 +24,14 @@ from hub import __version__
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 LAG_EVERY_S: Final = 0.5
 
+MOST_VERSIONS: Final = 20
+_RELEASE: Final = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}")
+_DRIVERS: Final = ("paper", "binance-web")
+_CODES: Final = frozenset({1000, 1001, 1002, 1005, 1006, 1009, 1011, 1012, *range(4000, 4008)})
+_versions: Final[set[str]] = set()
+
 _REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=_REGISTRY)
 _MILLISECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _WINDOW: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
@@ -32,17 +40,41 @@ def _counter(name: str, text: str, *labels: str) -> Counter:
     return Counter(name, text, labels, registry=_REGISTRY)
 
 
-def _gauge(name: str, text: str, mode: Literal["livesum", "livemax"] = "livesum") -> Gauge:
-    return Gauge(name, text, (), registry=_REGISTRY, multiprocess_mode=mode)
+def _gauge(name: str, text: str, *labels: str, mode: Literal["livesum", "livemax", "livemin"] = "livesum") -> Gauge:
+    return Gauge(name, text, labels, registry=_REGISTRY, multiprocess_mode=mode)
 
 
-def _histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-    return Histogram(name, text, buckets=buckets, registry=_REGISTRY)
+def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    return Histogram(name, text, labels, buckets=buckets, registry=_REGISTRY)
 
 
 CONNECTIONS: Final = _gauge("bn_hub_connections", "Agents connected.")
 CLOSES: Final = _counter("bn_hub_closes_total", "Connections ended by the hub, by close code.", "reason")
 ORDERS: Final = _counter("bn_hub_orders_published_total", "Orders published through this process.")
+DISCONNECTS: Final = _counter(
+    "bn_hub_disconnects_total", "Connections that ended, by the close code that either side sent.", "code"
+)
+AGENTS: Final = _gauge("bn_hub_agents", "Agents connected, by version and driver.", "version", "driver")
+HTTP_REQUESTS: Final = _counter(
+    "bn_hub_http_requests_total", "HTTP requests answered, by route and status.", "route", "status"
+)
+STORE_UP: Final = _gauge(
+    "bn_hub_store_up", "Whether a store took the last write that tried it.", "store", mode="livemin"
+)
+STORE_SECONDS: Final = _histogram(
+    "bn_hub_store_answer_seconds", "How long a store took for the write that tries it.", _MILLISECONDS, "store"
+)
+OUTCOMES_NOW: Final = _gauge(
+    "bn_hub_deliveries_last_day",
+    "Deliveries of the last 24 hours by outcome, as the database has them now.",
+    "outcome",
+    mode="livemax",
+)
+ACKED_NOW: Final = _gauge(
+    "bn_hub_deliveries_acked_last_day",
+    "Deliveries of the last 24 hours that were acked, as the database has them now.",
+    mode="livemax",
+)
 CLAIMS: Final = _counter("bn_hub_claims_total", "Claims asked for, by what Redis answered.", "result")
 SENT: Final = _counter("bn_hub_deliveries_sent_total", "Orders handed to a connection.")
 UNSENT: Final = _counter("bn_hub_deliveries_unsent_total", "Claims whose connection did not take the order.")
@@ -56,7 +88,7 @@ NEWER_JOURNALS: Final = _counter(
     "bn_hub_newer_journals_total", "Agents that know a newer order than the database: it was restored from a backup."
 )
 CLOCK_OFFSET: Final = _gauge(
-    "bn_hub_clock_offset_seconds", "How far Redis's clock is ahead of this machine's.", "livemax"
+    "bn_hub_clock_offset_seconds", "How far Redis's clock is ahead of this machine's.", mode="livemax"
 )
 PULLS: Final = _counter("bn_hub_pulls_total", "Pulls of polling clients, by whether there was an order.", "result")
 LOGINS: Final = _counter("bn_hub_logins_total", "Logins, by result.", "result")
@@ -72,6 +104,9 @@ ACK_ROUND_TRIP: Final = _histogram(
     "bn_hub_ack_round_trip_seconds", "From an order's frame to the arrival of the agent's ack.", _MILLISECONDS
 )
 LEDGER_ROWS: Final = _gauge("bn_hub_ledger_rows", "Facts that wait to be written to the database.")
+LEDGER_AGE: Final = _gauge(
+    "bn_hub_ledger_oldest_seconds", "How long the oldest of those facts has waited.", mode="livemax"
+)
 FLUSH_ROWS: Final = _histogram(
     "bn_hub_flush_rows", "Rows written in one batch.", (1, 10, 50, 100, 500, 1_000, 2_000, 5_000)
 )
@@ -107,8 +142,22 @@ def start() -> None:
         LOGINS.labels(result)
     for store in ("database", "redis"):
         UNAVAILABLE.labels(store)
+        STORE_UP.labels(store).set(0)
     for result in ("order", "none"):
         PULLS.labels(result)
+
+
+def disconnected(code: int) -> None:
+    """A connection ended. Peers may send any code; those that nobody defined are one series."""
+    DISCONNECTS.labels(str(code) if code in _CODES else "other").inc()
+
+
+def agents(change: int, version: str, driver: str) -> None:
+    """An agent came (1) or went (-1). What it says of itself makes no more series than there are releases."""
+    is_known = version in _versions or (len(_versions) < MOST_VERSIONS and _RELEASE.fullmatch(version) is not None)
+    if is_known:
+        _versions.add(version)
+    AGENTS.labels(version if is_known else "other", driver if driver in _DRIVERS else "other").inc(change)
 
 
 def exposition() -> bytes:
@@ -119,6 +168,7 @@ def exposition() -> bytes:
     _forget_dead(Path(folder))
     registry = CollectorRegistry()
     MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+    ProcessCollector(registry=registry)  # of the worker that answers
     return generate_latest(registry)
 
 

@@ -4,6 +4,7 @@ The invariant: ready means that a publish now would be stored, claimed and sprea
 with a write of its own every two seconds, so that asking costs nothing and a hundred balancers are no load.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -12,9 +13,12 @@ import structlog
 
 from hub.clock import now_ms
 from hub.errors import Unavailable
+from hub.runtime import metrics
 from hub.runtime.supervisor import Down
 
 PROBE_S: Final = 2.0
+STORES: Final = {"database": "database", "Redis": "redis"}
+"""Parts that are a store each, and their label in the metrics."""
 STARTING: Final = "it was not tried yet"
 
 log = structlog.get_logger(__name__)
@@ -60,6 +64,7 @@ class Readiness:
 
     async def tried(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Awaits what tries the part, and sets it. Raises what that raises."""
+        began = time.perf_counter()
         try:
             await run()
         except Unavailable as error:
@@ -68,4 +73,12 @@ class Readiness:
         except Exception as error:
             self.is_bad(name, type(error).__name__)
             raise
-        self.is_good(name)
+        else:
+            self.is_good(name)
+        finally:
+            self._measure(name, time.perf_counter() - began)
+
+    def _measure(self, name: str, seconds: float) -> None:
+        if store := STORES.get(name):
+            metrics.STORE_SECONDS.labels(store).observe(seconds)
+            metrics.STORE_UP.labels(store).set(self._parts[name].is_ready)

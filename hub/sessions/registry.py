@@ -216,6 +216,7 @@ class Registry:
             self.leave(replaced)
         self._place(session)
         metrics.CONNECTIONS.set(len(self._by_user))
+        metrics.agents(1, session.version, session.driver)
         return replaced
 
     def close(self, session: Session, close: Close, reason: str = "") -> None:
@@ -231,6 +232,7 @@ class Registry:
             return False
         _, chunk = self._by_user.pop(session.user_id)
         metrics.CONNECTIONS.set(len(self._by_user))
+        metrics.agents(-1, session.version, session.driver)
         chunk.remove(session)
         if len(chunk.sessions) < chunk.capacity // 2 and chunk is not self._chunks[-1]:
             self._merge(chunk)

@@ -130,6 +130,17 @@ class Assignments:
                 for row in await connection.execute(query)
             ]
 
+    async def counted_since(self, since_ms: int) -> list[tuple[str, int, int]]:
+        """Of rows assigned since then: an outcome (`open` where there is none), how many, how many of them acked."""
+        query = (
+            select(rows.c.outcome, func.count(), func.count(rows.c.acked_at))
+            .where(rows.c.assigned_at >= since_ms)
+            .group_by(rows.c.outcome)
+        )
+        async with self._database.reading() as connection:
+            found: list[Any] = list(await connection.execute(query))
+        return [(outcome or "open", count, acked) for outcome, count, acked in found]
+
     async def open_orders(self) -> list[int]:
         """Ids of orders that have a row without an outcome."""
         query = select(rows.c.order_id).where(rows.c.outcome.is_(None)).distinct()

@@ -16,6 +16,7 @@ from hub.clock import Clock
 from hub.errors import Refusal, Unavailable
 from hub.model.rights import may
 from hub.orders.dispatch import Dispatch
+from hub.runtime import metrics
 from hub.sessions.budget import Budgets, Work
 from hub.sessions.outbox import Outbox, QueueOutbox
 from hub.sessions.registry import Session
@@ -24,6 +25,9 @@ from hub.web.envelope import bearer, refused, unavailable
 from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
+
+ABNORMAL = 1006
+"""The code of a connection that ended without one (RFC 6455 §7.4.1)."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +79,7 @@ class _Connection:
         self._socket = socket
         self._dispatch = dispatch
         self._conversation = Conversation("hub")
+        self._code = ABNORMAL
         self._wire: Wire | None = socket.scope.get("extensions", {}).get(EXTENSION)
         outbox = _outbox(socket, self._wire)
         self._session = _session(socket, principal, self._conversation, outbox, newest_order_id, now_ms)
@@ -107,6 +112,7 @@ class _Connection:
                 raise
         finally:
             self._dispatch.leave(session)
+            metrics.disconnected(session.closed.code if session.closed else self._code)
             await self._finish(session)
 
     async def _finish(self, session: Session) -> None:
@@ -158,6 +164,7 @@ class _Connection:
         """The next text; None at the end of the connection."""
         event = await self._socket.receive()
         if event["type"] == "websocket.disconnect":
+            self._code = event.get("code", self._code)
             return None
         text: str | None = event.get("text")
         if text is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,12 +11,15 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub.runtime import metrics
 from tests.kit.cluster import Cluster, Trial
+from tests.services.process import ROOT
 from tests.services.waiting import eventually
 
 from .conftest import Visit
 from .prometheus import Prometheus, check_metrics
 
+PAGE = (ROOT / "hub/docs/metrics.md").read_text()
 AGENTS = 10
 ORDERS = 3
 COUNTED_S = 5
@@ -41,6 +45,15 @@ METRICS = [
     ("event-loop lag", "bn_hub_event_loop_lag_seconds", "histogram", set()),
     ("GC pauses", "bn_hub_gc_pause_seconds", "histogram", set()),
     ("build info", "bn_hub_build_info", "gauge", {"version", "python"}),
+    ("agents by version and driver", "bn_hub_agents", "gauge", {"version", "driver"}),
+    ("disconnects by code", "bn_hub_disconnects", "counter", {"code"}),
+    ("requests by route and status", "bn_hub_http_requests", "counter", {"route", "status"}),
+    ("stores up", "bn_hub_store_up", "gauge", {"store"}),
+    ("their answers", "bn_hub_store_answer_seconds", "histogram", {"store"}),
+    ("outcomes as they stand", "bn_hub_deliveries_last_day", "gauge", {"outcome"}),
+    ("acked as it stands", "bn_hub_deliveries_acked_last_day", "gauge", set()),
+    ("age of the oldest row", "bn_hub_ledger_oldest_seconds", "gauge", set()),
+    ("the process", "process_open_fds", "gauge", set()),
 ]
 """What is measured, its metric, its kind, and its labels."""
 
@@ -88,6 +101,31 @@ async def test_known_labels_stand_at_zero_from_the_start(visit: Visit) -> None:
     for sample in (sample for family in families for sample in family.samples if len(sample.labels) == 1):
         found.setdefault(sample.name, set()).update(sample.labels.values())
     assert {name: found[name] for name in KNOWN} == KNOWN
+
+
+@on_a_laptop
+async def test_the_page_has_each_metric_and_no_other(visit: Visit) -> None:
+    families = text_string_to_metric_families((await _scrape(visit)).decode())
+    found = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in families}
+    named = set(re.findall(r"`((?:bn_hub|process)_[a-z_]+)(?:\{[a-z,]*\})?`", PAGE.partition("## Every metric")[2]))
+    assert {name for name in found if not name.endswith("_created")} == named
+
+
+@on_a_laptop
+async def test_whatever_users_send_makes_no_new_series(visit: Visit) -> None:
+    for n in range(30):
+        async with visit.http.get(f"{visit.door.url}/no/such/path/{n}") as answer:
+            assert answer.status == 404
+        metrics.agents(1, f"9.9.{n}", f"driver {n}")
+        metrics.agents(1, f"<{n}>", "paper")
+        metrics.disconnected(3000 + n)
+    said = (await _scrape(visit)).decode()
+    assert said.count('route="none"') == 1 + said.count('bn_hub_http_requests_created{route="none"')
+    versions = set(re.findall(r'bn_hub_agents\{driver="[^"]*",version="([^"]*)"', metrics.exposition().decode()))
+    assert len(versions) <= metrics.MOST_VERSIONS + 1
+    drivers = set(re.findall(r'bn_hub_agents\{driver="([^"]*)"', metrics.exposition().decode()))
+    assert drivers <= {"paper", "binance-web", "other"}
+    assert set(re.findall(r'disconnects_total\{code="(3\d*)"', metrics.exposition().decode())) == set()
 
 
 @on_a_laptop
@@ -152,6 +190,38 @@ async def test_a_real_prometheus_answers_questions_about_two_hubs(pair: Trial, p
     for histogram in ("publish_to_acked", "publish_to_sent", "ack_round_trip"):
         question = f"histogram_quantile(0.9, sum by (le) (bn_hub_{histogram}_seconds_bucket))"
         assert math.isfinite(await _number(prometheus, question)), histogram
+
+
+async def test_the_eight_queries_of_the_page_say_what_the_database_says(pair: Trial, prometheus: Prometheus) -> None:
+    queries = re.findall(r"```promql\n(.*?)\n```", PAGE, re.DOTALL)
+    assert len(queries) == 8
+    sick, unknown, not_acked, agents, late, published, waits, logins = queries
+    await _becomes(prometheus, "sum(up)", 2)
+    traders = [await pair.trader(hub=n % 2, acts=n > 0) for n in range(4)]
+    for trader in traders:
+        await trader.connect()
+    before = await _number(prometheus, published)
+    order_id = await pair.admin.publish([trader.person.id for trader in traders], seconds=2)
+
+    async def has_ended() -> bool:
+        outcomes = await pair.books.outcomes(order_id)
+        return len(outcomes) == len(traders) and None not in outcomes.values()
+
+    await eventually(has_ended, "each has its outcome")
+    since = "FROM order_assignments WHERE assigned_at > UTC_TIMESTAMP() - INTERVAL 1 DAY"
+    expected = {
+        unknown: await pair.books.value(f"SELECT COUNT(*) {since} AND outcome = 'unknown'"),
+        not_acked: await pair.books.value(f"SELECT COUNT(*) {since} AND acked_at IS NULL"),
+        published: before + 1,
+        waits: 0,
+    }
+    assert expected[unknown] >= 1
+    for query, value in expected.items():
+        await _becomes(prometheus, query, float(value))
+    assert await asyncio.to_thread(prometheus.ask, sick) == {}
+    assert sum((await asyncio.to_thread(prometheus.ask, agents)).values()) == len(traders)
+    assert math.isfinite(await _number(prometheus, late))
+    assert (await asyncio.to_thread(prometheus.ask, logins))[("success",)] >= len(traders)
 
 
 async def test_prometheus_sees_that_redis_is_away(pair: Trial, prometheus: Prometheus) -> None:
