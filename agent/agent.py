@@ -186,7 +186,7 @@ class Agent:
             if session.end is End.REFUSED:
                 await self._report_without_login()
             return session
-        await asyncio.to_thread(self._tokens.keep, session.token)
+        keeping = asyncio.create_task(asyncio.to_thread(self._tokens.keep, session.token))  # a vault may ask somebody
         timer = SessionTimer(self._world.read().wall_ms, self._session_s * 1000)
         known = (session.user_id, timer.ends_ms, session.expire_ms)
         self.events.emit(LoggedIn(self._credentials.username, *known))
@@ -194,9 +194,10 @@ class Agent:
         try:
             ended = await self._first(self._linked(link), self._timed(timer))
             await self._account.executor.finish(self._stop_grace_s if ended.end is End.STOPPED else self._submit_s)
+            await asyncio.wait({keeping}, timeout=REPORT_S)
             await self._report(session)
         finally:
-            await _end(link)
+            await _end(link, keeping)
         return ended
 
     async def _login(self, wait_for_hub: bool) -> Session | SessionEnded:

@@ -366,7 +366,8 @@ async def test_the_token_is_kept_while_there_may_be_something_to_report_and_no_l
 ) -> None:
     vault = MemoryVault()
     async with trade(vault=vault) as trader:
-        assert vault.get(vault_key(hub), "hub_token") == f"token of alice on {trader.agent.device_id}"
+        token = f"token of alice on {trader.agent.device_id}"
+        await eventually(lambda: vault.get(vault_key(hub), "hub_token") == token, "it is kept")
         await hub.push(hub.order(1))
         await eventually(lambda: trader.is_in(1, State.REPORTED), "the result is recorded")
         await trader.stop()

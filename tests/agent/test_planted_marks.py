@@ -1,22 +1,19 @@
 """Planted secrets, looked for wherever the real programs leave anything: files, lines, process lists, messages."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from agent.cli.commands import app
 from agent.model.engine import State
 from agent.vault import FILE_NAME as VAULT
 from tests.exchange.account import Session
 from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
 
-from .cli.test_headless import SlowAgent
 from .hub_on_loopback import HubOnLoopback
+from .live_agent import LiveAgent
 
 MARKS = {
     "password": "MARKpassword-1",
@@ -26,33 +23,6 @@ MARKS = {
     "passphrase": "MARKpassphrase-5",
 }
 FAULTS = ("echo", "half-an-answer", "html", "cut-after-reading", "ratio-changed")
-
-
-class LiveAgent(SlowAgent):
-    """An agent on the stand-in, with the other commands of the same person."""
-
-    exchange = ""
-
-    def environment(self) -> dict[str, str]:
-        phrase = self.directory.parent / "passphrase"
-        named = {"AGENT_BINANCE_URL": self.exchange, "AGENT_BINANCE_ACCOUNTS_URL": self.exchange}
-        data = {"AGENT_DATA_DIR": str(self.data_dir), "AGENT_SERVER_URL": self.server}
-        return {**super().environment(), **named, **data, "AGENT_VAULT_PASSPHRASE_FILE": str(phrase)}
-
-    def says(self, *arguments: str, typed: str = "") -> str:
-        """All that a command writes."""
-        done = CliRunner().invoke(app, (*arguments, "--user", self.user), input=typed, env=self.environment())
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    def get_ready_for_live(self) -> list[str]:
-        session = {"csrftoken": MARKS["csrftoken"], "p20t": MARKS["cookie"]}
-        return [
-            self.says("bind", "--stdin", typed=json.dumps(session)),
-            self.says("limits", "set", "loss_per_day", "100"),
-            self.says("limits", "set", "orders_per_day", "100"),
-            self.says("live", "on", typed="TRADE LIVE\n"),
-        ]
 
 
 @pytest.fixture
@@ -81,7 +51,8 @@ def process_list() -> str:
 async def test_no_planted_mark_is_found_anywhere_but_in_the_vaults_ciphertext(
     hub: HubOnLoopback, exchange: Exchange, agent: LiveAgent
 ) -> None:
-    said = agent.get_ready_for_live()
+    session = {"csrftoken": MARKS["csrftoken"], "p20t": MARKS["cookie"]}
+    said = agent.gets_ready(session, loss_per_day="100", orders_per_day="100")
     await asyncio.to_thread(agent.start)
     await eventually(lambda: hub.times, "the agent is connected")
     for number, fault in enumerate(FAULTS, 1):
