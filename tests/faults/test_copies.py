@@ -27,6 +27,7 @@ from tests.services.agent_process import AgentProcess
 from tests.services.process import ProcessDied
 from tests.services.waiting import eventually
 
+from .homes import Computer
 from .site import Servers, Site, site_on
 
 WINDOW_S: Final = 300
@@ -174,3 +175,38 @@ async def test_a_result_finds_its_way_to_a_hub_that_has_another_address_now(serv
             await asyncio.to_thread(device.kill)
             await asyncio.to_thread(moved.kill)
         assert moved.requests() == {order_id: 1}
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(120)
+async def test_a_database_from_a_backup_has_nothing_placed_until_its_ids_are_raised(
+    servers: Servers, tmp_path: Path
+) -> None:
+    async with site_on(servers) as site:
+        hub = site.hubs[0]
+        [person] = await enrol(site.database_url, 1)
+        computer = Computer(tmp_path, hub.url, person)
+        computer.start()
+        await is_connected(site, 0, person)
+        known = [await site.admin_at(0).publish([person.id], WINDOW_S) for _ in range(3)]
+        for order_id in known:
+            await outcome_is(site, order_id, "success")
+        await asyncio.to_thread(hub.kill)
+        await site.sql(f"DELETE FROM orders WHERE id > {known[0]}; ALTER TABLE orders AUTO_INCREMENT = {known[1]}")
+        await asyncio.to_thread(hub.start)
+        await is_connected(site, 0, person)
+        again = await site.admin_at(0).publish([person.id], WINDOW_S)
+        assert again == known[1]  # the id of another order, which was placed
+
+        async def is_seen() -> bool:
+            return "hub doctor --restored" in (await asyncio.to_thread(hub.cli, "doctor")).stdout
+
+        await eventually(is_seen, "the doctor knows it from the agent")
+        assert (await asyncio.to_thread(hub.cli, "doctor", "--restored")).stderr.startswith("Epoch 1")
+        await asyncio.to_thread(hub.restart)
+        await is_connected(site, 0, person)
+        new = await site.admin_at(0).publish([person.id], WINDOW_S)
+        await outcome_is(site, new, "success")
+        await computer.stop()
+        assert Counter(request.order_id for request in computer.requests()) == {**dict.fromkeys(known, 1), new: 1}
+        assert [row.outcome for row in await site.books.rows(again)] != ["success"]

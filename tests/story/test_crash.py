@@ -38,6 +38,24 @@ async def test_a_claim_whose_row_died_with_the_hub_is_the_devices_when_it_comes_
     assert trader.submissions == {order_id: 1}
 
 
+async def test_what_a_laptops_hub_had_handed_out_when_it_was_killed_stays_with_its_device(laptop: Trial) -> None:
+    """The default: claims die with the hub, so the rows are there first. And a result that comes late is taken."""
+    phone = await laptop.trader()
+    await phone.connect()
+    order_id = await laptop.admin.publish([phone.person.id])
+    await phone.gets(order_id)
+    [hub] = laptop.cluster.hubs
+    await asyncio.to_thread(hub.kill)
+    await asyncio.to_thread(hub.start)
+    other = await laptop.desk.trader(hub.url, phone.person)
+    await other.connect()
+    second = await laptop.admin.publish([phone.person.id])
+    await other.gets(second)
+    assert other.orders() == [second]
+    assert (await phone.hand_in(order_id)).status == 200
+    assert await laptop.books.outcomes(order_id) == {phone.person.id: "success"}
+
+
 async def _survives(trial: Trial, rounds: int, seed: int) -> None:
     moments, hubs = random.Random(seed), trial.cluster.hubs
     traders = [await trial.trader(hub=n % len(hubs), acts=True) for n in range(TRADERS)]

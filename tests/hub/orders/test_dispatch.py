@@ -14,6 +14,8 @@ from hub.sessions.registry import ClaimBatch
 from hub.store.migrations import migrate
 from tests.hub.model.test_delivery import draft
 
+from .test_fanout import Box, session
+
 
 @pytest.fixture
 async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
@@ -60,3 +62,18 @@ async def test_and_not_beyond_it(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> N
     row = await order_of(hub, 1)
     await hub.dispatch.fan_out(LiveOrder(row.order, None))
     assert hub.clock.now() >= row.order.expires_ms
+
+
+async def test_who_arrives_while_an_order_goes_out_gets_one_frame_of_it(hub: Hub) -> None:
+    """Fan-out and catch-up both have the claim, and both wait for the row: a laptop's hub is strict."""
+    await hub.supervisor.once(hub.upkeep.first[1])
+    await hub.claiming.restore()
+    boxes = [Box(lambda: None) for _ in range(20)]
+    people = [await hub.store.users.create(f"user{n}", "x", "trader", None, 0) for n in range(20)]
+    sessions = [session(user_id, box) for user_id, box in zip(people, boxes, strict=True)]
+    for one in sessions:
+        hub.registry.join(one)
+    live = hub.live.track(await order_of(hub, 60))
+    assert live is not None
+    await asyncio.gather(hub.dispatch.fan_out(live), *(hub.dispatch.catch_up([one]) for one in sessions))
+    assert [box.frames for box in boxes] == [1] * 20
