@@ -7,11 +7,16 @@ that was expected.
 import io
 import sys
 
+import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
 from hub.cli import app
 from hub.cli.errors import CommandError, Misused
-from hub.cli.screen import complain
+from hub.cli.screen import complain, complain_json
+from hub.cli.usage import misused
 from hub.language import _
 
+INTERRUPTED = 130
 OURS = ("hub", "protocol", "sql")
 
 
@@ -21,20 +26,33 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without a sign for a bar or an arrow gets `?` there, and the rest of the text.
             stream.reconfigure(errors="replace")
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=arguments, prog_name="hub")
+        return _run(given)
     except CommandError as error:
-        complain(error)
+        (complain_json if "--json" in given else complain)(error)
         return error.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+
+
+def _run(arguments: list[str]) -> int:
+    """Raises CommandError, whatever the library or an import calls it."""
+    try:
+        ended = app(args=arguments, prog_name="hub", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except ClickException as error:
+        raise misused(error) from None
+    except typer.Abort:
+        sys.stderr.write("\n")
+        return INTERRUPTED
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in OURS:
             raise
-        refusal = _not_installed(error)
-        complain(refusal)
-        return refusal.exit_code
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    return 0
+        raise _not_installed(error) from None
+    return ended if isinstance(ended, int) else 0
 
 
 def _not_installed(error: ModuleNotFoundError) -> Misused:

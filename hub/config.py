@@ -225,6 +225,11 @@ class Settings(BaseSettings):
         """The admin's bootstrap token; made once and kept when the settings give none."""
         return self.admin_token.get_secret_value() if self.admin_token else self._kept("admin_token")
 
+    def made_token(self) -> str | None:
+        """The bootstrap token of a hub that ran here; None where none has made one. Makes nothing."""
+        path = self.data_dir / "admin_token"
+        return self._kept("admin_token") if path.is_file() else None
+
     def _kept(self, name: str) -> str:
         path = self.data_dir / name
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

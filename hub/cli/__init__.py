@@ -4,10 +4,14 @@ The commands about orders, users and agents talk HTTP, so they work from a lapto
 import what they need when they run. The invariant: nothing here touches the store or Redis.
 """
 
+from typing import Annotated
+
 import typer
 
+from hub import __version__
 from hub.cli import agents, login, orders, server, settings, users
 from hub.cli.arguments import example
+from hub.cli.screen import show_line
 from hub.language import _
 
 app = typer.Typer(
@@ -21,6 +25,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        show_line(f"hub {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help=_("Show the version and end."), is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
 
 app.command("serve", help=_("Run the hub."), epilog=example("hub serve --port 8000 --workers 2"))(server.serve)
 app.command(

@@ -155,12 +155,22 @@ def token_for_commands() -> str:
         return _sendable(settings.admin_token.get_secret_value())
     if login := saved_logins().get(settings.url):
         return login.token
-    if is_local(settings.url):
-        return load_settings().bootstrap_token()
+    # Read, never made: a token that no hub of this machine made opens nothing, and whatever listens would get it.
+    if is_local(settings.url) and (token := load_settings().made_token()):
+        return token
     raise Misused(
         _("There is no login for {url}.").format(url=settings.url),
         _("Run `hub login`, or set HUB_ADMIN_TOKEN."),
     )
+
+
+def which_token() -> str:
+    """Where two could have been sent, which one was; else empty."""
+    settings = access()
+    login = saved_logins().get(settings.url)
+    if settings.admin_token and login:
+        return _("HUB_ADMIN_TOKEN was sent, not the saved login of {user}.").format(user=login.username)
+    return ""
 
 
 def is_local(url: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from hub.cli.access import access, token_for_commands
+from hub.cli.access import access, token_for_commands, which_token
 from hub.cli.errors import OutOfReach, Refused
 from hub.cli.screen import waiting
 from hub.language import _
@@ -88,6 +88,11 @@ def _data(status: int, text: bytes, url: str) -> Any:
 
 
 def _advice(status: int) -> str:
+    advice = _what_to_do(status)
+    return f"{which_token()} {advice}".strip() if status in (401, 403) else advice
+
+
+def _what_to_do(status: int) -> str:
     return {
         401: _("Log in again with `hub login`, or set HUB_ADMIN_TOKEN."),
         403: _("This takes an admin's login: `hub login`, or set HUB_ADMIN_TOKEN."),

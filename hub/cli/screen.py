@@ -62,6 +62,12 @@ def complain(error: CommandError) -> None:
         console.print(Text(clean(error.advice)), soft_wrap=True)
 
 
+def complain_json(error: CommandError) -> None:
+    """The same for a program: one object on stderr."""
+    message = "\n".join([str(error), *error.more])
+    sys.stderr.write(to_json({"error": {"code": error.code, "message": message, "field": error.field}}, None) + "\n")
+
+
 def show(what: RenderableType) -> None:
     """A table or a drawing, as result."""
     stdout().print(what)

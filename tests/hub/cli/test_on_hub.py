@@ -191,13 +191,13 @@ def laptop(home: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Cli:
 
 def test_an_admin_logs_in_with_a_password_and_out_again(server: HubProcess, laptop: Cli) -> None:
     server.post("/api/admin/users/create", {"username": "chief", "password": PASSWORD, "role": "admin"})
-    assert laptop("users", "list").code == 1
+    assert laptop("users", "list").code == 2
     assert laptop("login", "--user", "chief", "--password-stdin", typed="not my horse").code == 1
     done(laptop("login", "--user", "chief", "--password-stdin", typed=PASSWORD))
     assert data(laptop("users", "list", "--json"))["total"] > len(TRADERS)
     assert "No agent is connected." in laptop("agents", "list").err
     done(laptop("logout"))
-    assert laptop("users", "list").code == 1
+    assert laptop("users", "list").code == 2
 
 
 def test_a_trader_may_not_publish(laptop: Cli) -> None:

@@ -59,6 +59,7 @@ def test_what_is_no_hubs_answer_is_3(
 def test_a_hub_that_is_not_there_is_3_and_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("HUB_URL", url)
+    monkeypatch.setenv("HUB_ADMIN_TOKEN", TOKEN)
     run = hub("agents", "list")
     assert run.code == 3
     assert f"{url} is out of reach: Connection refused." in run.err
