@@ -45,20 +45,27 @@ class Awake:
 class SleepWatch(QObject):
     """Tells how many seconds the computer, or this program, stood still."""
 
-    def __init__(self, tell: Callable[[float], None], now: Callable[[], float] = time.time) -> None:
+    def __init__(self, tell: Callable[[float], None], now: Callable[[], float] | None = None) -> None:
         super().__init__()
-        self._tell, self._now = tell, now
-        self._last = now()
+        self._tell, self._now = tell, now or _since_boot
+        self._last = self._now()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look)
         self._timer.start(round(LOOK_S * 1000))
 
     def look(self) -> None:
-        """Compare the wall clock with when it was last looked at."""
+        """Compare the clock with when it was last looked at."""
         now = self._now()
         gone, self._last = now - self._last, now
         if gone > ASLEEP_S:
             self._tell(gone - LOOK_S)
+
+
+def _since_boot() -> float:
+    """Seconds by a clock that goes on in sleep and that nobody can set."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(time.CLOCK_MONOTONIC) if sys.platform == "darwin" else time.monotonic()
 
 
 def _inhibit(why: str) -> Any:

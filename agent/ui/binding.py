@@ -3,35 +3,41 @@
 The invariant: one login at a time; the session goes from the helper into the vault and nowhere else.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 
+from agent.config import Settings
 from agent.drivers.binance.api import WebSession
 from agent.drivers.binance.facts import FactsBroken
 from agent.drivers.binance.login.client import Login, Outcome
 from agent.drivers.binance.login.jobs import job_for
 from agent.drivers.binance.login.terminal import is_installed
+from agent.language import _
 from agent.model.account import Owner
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts
+from agent.ui.loop import Slots
 from agent.ui.qr_window import QrWindow
-from agent.vault import VaultUnavailable
-
-if TYPE_CHECKING:
-    from agent.ui.desktop import Desk
+from agent.vault import Vault, VaultUnavailable
 
 TIMEOUT_S = 300.0
 PROFILE = "browser"
 
 
 class Binding:
-    """Of the account that the desk is logged in with."""
+    """Of the account that `owner` names at the moment."""
 
-    def __init__(self, desk: "Desk") -> None:
-        self._desk = desk
+    def __init__(self, config: Settings, vault: Vault, slots: Slots, owner: Callable[[], Owner]) -> None:
+        self._config, self._vault, self._slots, self._owner = config, vault, slots, owner
+        self._accounts = Accounts(config.data_dir)
         self._login: Login | None = None
         self.window: QrWindow | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the account has a session in the vault. Raises VaultUnavailable."""
+        return self._vault.get(self._accounts.keys(self._owner())[0], "exchange_session") is not None
 
     def open(self) -> None:
         """Show the window and begin."""
@@ -58,12 +64,14 @@ class Binding:
             self.window.retranslate()
 
     def _again(self, is_headed: bool) -> None:
-        self._desk.slots.run(self._run(is_headed))
+        self._slots.run(self._run(is_headed))
 
     async def _run(self, is_headed: bool) -> None:
         window = self.window
         if window is None:
-            return
+            return None
+        if not is_installed():
+            return window.say(lambda: Reason("login.playwright_missing").text(_))
         self.cancel()
         try:
             outcome = await self._log_in(window, is_headed)
@@ -73,23 +81,15 @@ class Binding:
         except (VaultUnavailable, FactsBroken, OSError) as error:
             said = str(error)
             window.say(lambda: said)
+        return None
 
     async def _log_in(self, window: QrWindow, is_headed: bool) -> Outcome:
-        if not is_installed():
-            window.say(Reason("login.playwright_missing").text)
-        self._desk.vault.unlock()  # a session with no place for it would be lost, and the one before it ended
-        profile = self._accounts().folder(self._owner()) / PROFILE
-        config = self._desk.config
-        login = Login(job_for(config, profile, is_headed=is_headed, is_reset=False, timeout_s=TIMEOUT_S), window.heard)
-        self._login = login
-        return await login.run()
+        self._vault.unlock()  # a session with no place for it would be lost, and the one before it ended
+        profile = self._accounts.folder(self._owner()) / PROFILE
+        job = job_for(self._config, profile, is_headed=is_headed, is_reset=False, timeout_s=TIMEOUT_S)
+        self._login = Login(job, window.heard)
+        return await self._login.run()
 
     def _keep(self, session: WebSession) -> None:
-        key = self._accounts().keys(self._owner())[0]
-        self._desk.vault.put(key, "exchange_session", msgspec.json.encode(session).decode())
-
-    def _accounts(self) -> Accounts:
-        return Accounts(self._desk.config.data_dir)
-
-    def _owner(self) -> Owner:
-        return Owner(self._desk.view.server, self._desk.view.username)
+        key = self._accounts.keys(self._owner())[0]
+        self._vault.put(key, "exchange_session", msgspec.json.encode(session).decode())

@@ -5,6 +5,7 @@ window is made, once; closing a window never stops what is executing.
 """
 
 import asyncio
+import logging
 import signal
 import sys
 import time
@@ -21,7 +22,7 @@ from agent.config import Settings
 from agent.language import _
 from agent.link.api import Credentials
 from agent.model import events
-from agent.model.account import normal_server
+from agent.model.account import Owner, normal_server
 from agent.model.engine import Mode
 from agent.model.events import Event, SessionEnded
 from agent.model.rules import BadRule, written
@@ -51,6 +52,7 @@ from agent.vault import Vault, open_vault
 from protocol.messages import Outcome
 
 STATE_MS: Final = 500
+_log: Final = logging.getLogger(__name__)
 
 
 class Desk:
@@ -62,14 +64,14 @@ class Desk:
         self.app, self.config = app, config
         self.kept = PreferencesFile(config.data_dir)
         language.switch(config.language or self.kept.now.language or language.current())
-        self.slots = Slots(self._failed)
+        self.slots = Slots(self.failed)
         self.vault = vault or open_vault(config.data_dir, config.vault_passphrase_file)
         self.passwords = Passwords(self.vault)
         self.view = View()
         self.session: DeskSession | None = None
         self.window_of: OneWindow | None = None
         self.awake, self.meter = Awake(), LagMeter()
-        self.binding = Binding(self)
+        self.binding = Binding(config, self.vault, self.slots, lambda: Owner(self.view.server, self.view.username))
         self.ended: asyncio.Future[int] = asyncio.get_event_loop().create_future()
         now = self.kept.now
         self.login = LoginWindow(now.server or config.server_url, username or now.username, now.is_remembered)
@@ -185,7 +187,7 @@ class Desk:
         """Place what comes from now on in this mode."""
         if self.session is not None:
             self.session.use(mode)
-            self._keep_awake()
+            self._keep_awake(self.view)
 
     def stake(self, amount: int) -> None:
         """The stake of the next order."""
@@ -234,9 +236,20 @@ class Desk:
             language.switch(str(value))
             self.retranslate()
         self.dress()
-        self._keep_awake()
+        self._keep_awake(self.view)
 
     # what is shown
+
+    def failed(self, error: BaseException) -> None:
+        """What a slot or a callback raised: shown and logged, and the program goes on."""
+        if isinstance(error, KeyboardInterrupt):  # before signals had their handlers
+            return self.quit()
+        _log.error("a slot failed", exc_info=error)
+        self.main.log.add(events.HubSaid(type(error).__name__, str(error)), _now_ms())
+        if self.login.isVisible():
+            said = f"{type(error).__name__}: {error}"
+            self.login.say(lambda: said)
+        return None
 
     def heard(self, event: Event) -> None:
         """An event of the agent: the one way into the view."""
@@ -310,6 +323,7 @@ class Desk:
         self.main.restore(self.kept.of(self._account()).geometry)
         self.login.hide()
         self.main.show()
+        self._keep_awake(view)
         return view
 
     def _with_terms(self, view: View, session: DeskSession) -> View:
@@ -431,8 +445,8 @@ class Desk:
         if self.session is not None:
             self.session.agent.events.emit(events.Slept(seconds))
 
-    def _keep_awake(self) -> None:
-        if self.kept.now.is_kept_awake and self.view.mode is Mode.LIVE and self.view.ended is None:
+    def _keep_awake(self, view: View) -> None:
+        if self.kept.now.is_kept_awake and view.mode is Mode.LIVE and view.ended is None:
             self.awake.hold(_("Live trading is on"))
         else:
             self.awake.release()
@@ -451,13 +465,6 @@ class Desk:
         window.autostart_wanted.connect(autostart.switch)
         return window
 
-    def _failed(self, error: BaseException) -> None:
-        """What a slot raised: shown, and the program goes on."""
-        self.main.log.add(events.HubSaid(type(error).__name__, str(error)), _now_ms())
-        if self.login.isVisible():
-            said = f"{type(error).__name__}: {error}"
-            self.login.say(lambda: said)
-
 
 def run(config: Settings, username: str | None) -> int:
     """Open the desk; returns the exit code."""
@@ -469,8 +476,9 @@ def run(config: Settings, username: str | None) -> int:
     if username is not None and raise_other(config.data_dir, f"{config.server_url} {username}"):
         return 0
     with loop:
-        sys.excepthook = lambda kind, error, trace: sys.__excepthook__(kind, error, trace)
-        code = loop.run_until_complete(Desk(app, config, username).live())
+        desk = Desk(app, config, username)
+        sys.excepthook = lambda kind, error, trace: desk.failed(error)  # else PyQt ends the process
+        code = loop.run_until_complete(desk.live())
     return int(code)
 
 

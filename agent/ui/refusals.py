@@ -15,7 +15,12 @@ _BY_WORDS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("expired", lambda: _("The account has expired. Ask the admin to extend it.")),
     ("disabled", lambda: _("The account is disabled. Ask the admin.")),
     ("update the older", lambda: _("This program and the hub do not understand each other: update the older one.")),
+    (
+        "certificate",
+        lambda: _("The hub's certificate is not valid here. Check this computer's clock and the hub's address."),
+    ),
     ("role", lambda: _("This account is not a trader's. Log in with a trader's account.")),
+    ("traders' agents", lambda: _("This account is not a trader's. Log in with a trader's account.")),
 )
 
 _BY_END: Final[dict[End, Callable[[], str]]] = {

@@ -63,7 +63,7 @@ class View(msgspec.Struct, frozen=True):
     bars: tuple[Bar, ...] = ()
     questions: tuple[events.Asked, ...] = ()
     slept_s: float | None = None
-    missed_asleep: int = 0
+    woke_ms: int = 0
     ended: events.SessionEnded | None = None
     rows: Rows = msgspec.field(default_factory=Rows)
 
@@ -71,6 +71,15 @@ class View(msgspec.Struct, frozen=True):
     def unknown(self) -> tuple[Row, ...]:
         """The orders that may or may not stand at the exchange."""
         return tuple(self.rows.unknown.values())
+
+    @property
+    def missed_asleep(self) -> int:
+        """Orders whose window met the last sleep and that expired, also where that was told only afterwards."""
+        if self.slept_s is None:
+            return 0
+        begun = self.woke_ms - round(self.slept_s * 1000)
+        rows = (row for row in self.rows.values() if row.outcome == "expired")
+        return sum(row.order.created_ms <= self.woke_ms and row.order.expires_ms >= begun for row in rows)
 
     def hub_ms(self, now_ms: int) -> int:
         """The hub's clock at a time of this computer's."""
@@ -96,7 +105,7 @@ def reduce(view: View, event: Event, now_ms: int) -> View:
         case events.TradingChanged():
             return msgspec.structs.replace(view, mode=Mode.LIVE if event.is_live else Mode.PAPER)
         case events.Slept():
-            return _slept(view, event.seconds, now_ms)
+            return msgspec.structs.replace(view, slept_s=event.seconds, woke_ms=view.hub_ms(now_ms))
         case events.Asked():
             asked = msgspec.structs.replace(view, questions=(*view.questions, event))
             return _changed(asked, event.order_id, stage=Stage.ASKED, stake=event.stake, ratio=event.ratio)
@@ -175,10 +184,3 @@ def _asked_over(view: View, order_id: int) -> View:
     row = view.rows.get(order_id)
     over = msgspec.structs.replace(view, questions=left)
     return _changed(over, order_id, stage=Stage.RECEIVED) if row is not None and row.stage is Stage.ASKED else over
-
-
-def _slept(view: View, seconds: float, now_ms: int) -> View:
-    """An order that expired meanwhile, or came only afterwards, is counted as its outcome comes."""
-    begun = view.hub_ms(now_ms) - round(seconds * 1000)
-    missed = sum(row.outcome == "expired" and (row.executed_ms or 0) >= begun for row in view.rows.values())
-    return msgspec.structs.replace(view, slept_s=seconds, missed_asleep=missed)

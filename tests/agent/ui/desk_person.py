@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QApplication
 from agent.config import Settings
 from agent.ui.desktop import Desk
 from agent.ui.rows import Row
+from agent.vault import Vault
 from tests.services.hub_process import HubProcess
 from tests.services.waiting import eventually
 
@@ -22,13 +23,19 @@ class DeskPerson:
     """`async with DeskPerson(app, data_dir, server) as person`: the program is open, and ended with the block."""
 
     def __init__(
-        self, app: QApplication, data_dir: Path, server: str, username: str | None = None, **more: Any
+        self,
+        app: QApplication,
+        data_dir: Path,
+        server: str,
+        username: str | None = None,
+        vault: Vault | None = None,
+        **more: Any,
     ) -> None:
         given = {"data_dir": data_dir, "server_url": server, "paper_speed": 2_000, **more}
         data_dir.mkdir(parents=True, exist_ok=True)
         if not (data_dir / "desk.json").exists():
             (data_dir / "desk.json").write_text("{}")  # not the first start
-        self.desk = Desk(app, Settings(**given), username)
+        self.desk = Desk(app, Settings(**given), username, vault)
         self.life: asyncio.Task[int] | None = None
 
     async def __aenter__(self) -> "DeskPerson":
@@ -45,6 +52,7 @@ class DeskPerson:
         login = self.desk.login
         if server is not None:
             login.server.setText(server)
+        login.say(lambda: "")
         login.username.setText(username)
         login.password.setText(password)
         press(login.enter)

@@ -82,10 +82,14 @@ def test_the_clock_is_not_known_while_there_is_no_connection() -> None:
     assert reduce(view, events.Disconnected("reset", 2.0), NOW).uncertainty_ms is None
 
 
-def test_after_sleep_the_window_knows_how_many_were_missed() -> None:
+def test_after_sleep_the_window_knows_how_many_were_missed_also_by_what_comes_later() -> None:
     expired = events.OrderRefused(7, "expired", Mode.PAPER, Reason("window.over"))
-    view = after(received(), expired, events.Slept(600))
-    assert (view.slept_s, view.missed_asleep) == (600, 1)
+    view = after(received(), events.Slept(600))
+    assert (view.slept_s, view.missed_asleep) == (600, 0)
+    assert after(expired, view=view).missed_asleep == 1
+    later = msgspec.structs.replace(ORDER, id=8, created_ms=NOW + 1_000, expires_ms=NOW + 2_000)
+    gone = events.OrderRefused(8, "expired", Mode.PAPER, Reason("window.over"))
+    assert after(received(later), gone, view=view).missed_asleep == 0
 
 
 @pytest.mark.parametrize(
