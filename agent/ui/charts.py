@@ -7,9 +7,10 @@ is loaded when the charts are first looked at.
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
+from math import nan
 from typing import Any, Final
 
-from PyQt6.QtWidgets import QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from agent.language import _
 from agent.model.engine import Mode
@@ -21,6 +22,7 @@ from agent.ui.sentences import hops
 from agent.ui.widgets import Retold, label
 
 HOPS_SHOWN: Final = 200
+LEAST_HEIGHT: Final = 130
 PARTS: Final = 200
 """A line of more points than a window is wide costs time and shows no more."""
 
@@ -90,7 +92,8 @@ class Charts(QWidget):
             plot.setMenuEnabled(False)
             plot.hideButtons()
             plot.showGrid(y=True, alpha=0.2)
-            plot.setMinimumHeight(110)
+            plot.setMinimumHeight(LEAST_HEIGHT)
+            plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             self._plots.append(plot)
             self._column.addWidget(self._retold.label(title, "heading"))
             self._column.addWidget(said)
@@ -107,7 +110,7 @@ class Charts(QWidget):
         rates.addItem(self._bars)
         self._rates = rates.plot(pen=None, symbol="o")
         self._evens = rates.plot(pen=None, symbol="d", symbolSize=13)
-        self._hops = [latency.plot(symbol=symbol, symbolSize=5) for symbol in "ots"]
+        self._hops = [latency.plot(symbol=symbol, symbolSize=5, connect="finite") for symbol in "ots"]
 
     def _dress_lines(self) -> None:
         colours = self._colours
@@ -156,16 +159,17 @@ class Charts(QWidget):
 
     def _draw_hops(self) -> None:
         ways = [hops(row) for row in islice(self._rows.values(), max(0, len(self._rows) - HOPS_SHOWN), None)]
-        parts = (
+        parts: tuple[tuple[list[int | None], str], ...] = (
             ([way.to_here for way in ways], _("hub to here")),
-            ([way.here or 0 for way in ways], _("here")),
-            ([way.at_exchange or 0 for way in ways], _("at the exchange")),
+            ([way.here for way in ways], _("here")),
+            ([way.at_exchange for way in ways], _("at the exchange")),
         )
         said = []
         for line, sign, (values, name) in zip(self._hops, "●▼■", parts, strict=True):
-            line.setData(values)
-            if values:
-                said.append(_("{hop} {sign} {ms} ms").format(hop=name, sign=sign, ms=sorted(values)[len(values) // 2]))
+            line.setData([nan if value is None else value for value in values])
+            known = sorted(value for value in values if value is not None)
+            if known:
+                said.append(_("{hop} {sign} {ms} ms").format(hop=name, sign=sign, ms=known[len(known) // 2]))
         none = _("No order has come yet.")
         self.said[2].setText(_("Median: {hops}").format(hops=" · ".join(said)) if said else none)
 

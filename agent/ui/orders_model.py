@@ -69,6 +69,11 @@ class OrdersModel(QAbstractTableModel):
         self._texts: dict[int, tuple[Row, str]] = {}
         self._colours, self._is_red_up = LIGHT, False
 
+    @property
+    def sorted_by(self) -> int:
+        """The column whose order it is."""
+        return self._column
+
     def show(self, rows: Rows) -> None:
         """Take what is new and what has changed; nothing is done where nothing has."""
         if rows is self._all:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -27,6 +28,9 @@ from agent.ui.orders_model import COLUMNS, OrdersModel, as_csv
 from agent.ui.rows import Rows
 from agent.ui.widgets import Retold, label
 
+LEAST_WIDTH = 40
+SIGN = 20
+"""Pixels of the sign that tells the order."""
 OUTCOMES = ("", "success", "failed", "rejected", "expired", "unknown")
 
 
@@ -56,7 +60,7 @@ class OrdersView(QWidget):
         self.model.show(rows)
         if rows and not self._has_widths:
             self._has_widths = True
-            self.table.resizeColumnsToContents()
+            self._fit_columns()
         self.nothing.setVisible(not rows)
         shown = self.details.order_id
         if shown is not None and shown in rows:
@@ -73,7 +77,7 @@ class OrdersView(QWidget):
         """After a change of the language."""
         self._retold.retranslate()
         self.model.retranslate()
-        self.table.resizeColumnsToContents()
+        self._fit_columns()
         self.details.retranslate()
         for place in range(self.outcomes.count()):
             self.outcomes.setItemText(place, self._outcome_words(OUTCOMES[place]))
@@ -97,11 +101,20 @@ class OrdersView(QWidget):
             rows.hide()
             rows.setDefaultSectionSize(table.fontMetrics().height() + 10)
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-            columns.setResizeContentsPrecision(50)
             columns.setStretchLastSection(True)
+            columns.sortIndicatorChanged.connect(lambda _column, _order: self._fit_columns())
         chosen = table.selectionModel()
         if chosen is not None:
             chosen.currentRowChanged.connect(lambda now, _before: self._choose(now.row()))
+
+    def _fit_columns(self) -> None:
+        """As wide as heading and cells; room for the sign of the order only in the column that has it."""
+        heading = QFontMetrics(self.table.font())
+        for column in range(len(COLUMNS) - 1):
+            sign = SIGN if column == self.model.sorted_by else 0
+            wide = round(1.15 * heading.horizontalAdvance(COLUMNS[column].heading())) + 16 + sign
+            self.table.setColumnWidth(column, max(wide, self.table.sizeHintForColumn(column) + 6))
+        self.table.setColumnWidth(len(COLUMNS) - 1, LEAST_WIDTH)
 
     def _prepare_filter(self) -> None:
         for outcome in OUTCOMES:

@@ -47,13 +47,13 @@ _STARTS = """
 import sys
 from PyQt6.QtCore import QTimer
 from agent.ui import desktop
-live = desktop.Desk.live
+on_signals = desktop.Desk._on_signals
 def begin(desk):
+    on_signals(desk)
     def told():
         MORE
-    QTimer.singleShot(0, told)
-    return live(desk)
-desktop.Desk.live = begin
+    QTimer.singleShot(100, told)
+desktop.Desk._on_signals = begin
 from agent.__main__ import main
 sys.argv[0] = "agent"
 main()
