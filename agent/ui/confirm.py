@@ -46,6 +46,7 @@ class ConfirmWindow(QWidget):
         self._timer.start(TICK_MS)
         self.tick()
         self.no.setFocus()
+        self.resize(480, self.sizeHint().height())
 
     def retranslate(self) -> None:
         """After a change of the language."""
