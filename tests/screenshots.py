@@ -1,11 +1,14 @@
 """`python -m tests.screenshots [folder]`: every window in its states, both languages and both themes, as PNG files.
 
-Needs no hub: the windows render views that scripted events made. Without a display Qt draws into memory.
+Needs no hub: the windows render views that scripted events made. Without a display Qt draws into memory. With
+`--guide` the pictures of the guides in agent/docs are made anew, in 256 colours, and nothing else.
 """
 
+import argparse
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +18,8 @@ if "DISPLAY" not in os.environ and sys.platform.startswith("linux"):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import msgspec
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from agent import language
@@ -30,7 +35,7 @@ from agent.ui.limits_window import LimitsWindow
 from agent.ui.live_window import LiveWindow
 from agent.ui.login_window import LoginWindow
 from agent.ui.main_window import MainWindow
-from agent.ui.palette import Theme, colours_for, dress
+from agent.ui.palette import LIGHT, Theme, colours_for, dress
 from agent.ui.preferences import Preferences
 from agent.ui.qr_window import QrWindow
 from agent.ui.rows import Rows
@@ -40,6 +45,9 @@ from protocol.messages import Increment, Order
 
 THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 INCREMENTS: Final[tuple[Increment, ...]] = ("TEN_MINUTE", "THIRTY_MINUTE", "ONE_HOUR")
+GUIDE: Final = ("first-run-2", "login", "main-placing", "main-limit", "main-charts", "confirm", "limits", "live", "qr")
+FLAT: Final = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
+PICTURES: Final = Path(__file__).parents[1] / "agent" / "docs" / "pictures"
 Made = Iterator[tuple[str, QWidget]]
 
 
@@ -175,9 +183,45 @@ def shoot(app: QApplication, folder: Path, say: Callable[[str], None] = print) -
     return count
 
 
+def shoot_guide(app: QApplication, folder: Path, say: Callable[[str], None] = print) -> int:
+    """The pictures that the guides show; the light ones are enough."""
+    folder.mkdir(parents=True, exist_ok=True)
+    dress(app, LIGHT)
+    count = 0
+    for name in language.LANGUAGES:
+        language.switch(name)
+        for title, window in every_window():
+            if title not in GUIDE:
+                continue
+            if isinstance(window, MainWindow):
+                window.dress(LIGHT, is_red_up=name == "zh_CN")
+            window.show()
+            app.processEvents()
+            _small(window.grab().toImage()).save(str(folder / f"{title}-{name}.png"), quality=0)
+            window.hide()
+            window.deleteLater()
+            count += 1
+    say(f"{count} pictures in {folder}")
+    return count
+
+
+def _small(picture: QImage) -> QImage:
+    """With the 256 colours that it has most of."""
+    exact = picture.convertToFormat(QImage.Format.Format_RGB32)
+    bits = exact.constBits()
+    assert bits is not None
+    pixels = memoryview(bits.asstring(exact.sizeInBytes())).cast("I")
+    common = [colour for colour, _count in Counter(pixels).most_common(256)]
+    return exact.convertToFormat(QImage.Format.Format_Indexed8, common, FLAT)
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(".screenshots"))
+    parser.add_argument("--guide", action="store_true", help="the pictures in agent/docs/pictures, and nothing else")
+    given = parser.parse_args()
     app = QApplication(sys.argv[:1])
-    return 0 if shoot(app, Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")) else 1
+    return 0 if (shoot_guide(app, PICTURES) if given.guide else shoot(app, given.folder)) else 1
 
 
 if __name__ == "__main__":
