@@ -140,6 +140,7 @@ class Desk:
         account = f"{config.server_url} {username}"
         if not await self._is_free(config, account):
             return self.login.say(lambda: _("This account's window is open already: it has been brought to the front."))
+        self.login.say(lambda: _("Logging in…"), is_busy=True)
         self.kept.change(server=config.server_url, username=username, is_remembered=is_remembered)
         problem = self.passwords.keep(config.server_url, username, password if is_remembered else None)
         try:
@@ -259,8 +260,8 @@ class Desk:
         match event:
             case events.LoggedIn():
                 view = self._begun(view)
-            case events.Disconnected() if self.view.session_ends_ms is None:
-                self.login.say(lambda: _("The hub is out of reach. Trying again…"), is_busy=True)
+            case events.Disconnected(reason, retry_in_s) if self.view.session_ends_ms is None:
+                self.login.say(lambda: refusals.waiting(reason, retry_in_s))
             case events.Asked():
                 self._ask(event)
             case events.AskedOver(order_id):

@@ -4,12 +4,14 @@ The invariant: what the hub said is never lost: words that are not known here ar
 """
 
 from collections.abc import Callable
+from math import ceil
 from typing import Final
 
 from agent.language import _
 from agent.model.events import End, SessionEnded
 
 _BY_WORDS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
+    ("too many people", lambda: _("The hub is busy: many log in at this moment.")),
     ("too many", lambda: _("Too many wrong passwords. Wait some minutes, then try again.")),
     ("password", lambda: _("Wrong user name or password.")),
     ("expired", lambda: _("The account has expired. Ask the admin to extend it.")),
@@ -41,6 +43,12 @@ def words(ended: SessionEnded) -> str:
             if sign in ended.reason.lower():
                 return known()
     return _BY_END[ended.end]().format(why=ended.reason)
+
+
+def waiting(reason: str, retry_in_s: float) -> str:
+    """Why there is no session yet, and when it is tried again; whoever types anew is not waited for."""
+    why = words(SessionEnded(End.OUT_OF_REACH, reason))
+    return _("{why} Next try in {seconds} s.").format(why=why, seconds=ceil(retry_in_s))
 
 
 def clock_words(offset_s: float) -> str:

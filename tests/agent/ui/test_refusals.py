@@ -61,7 +61,11 @@ def test_too_many_wrong_passwords_say_to_wait(
                 assert login.password.text() == ""
                 told.append(await person.sees(lambda: login.enter.isEnabled() and login.problem.text(), "an answer"))
             assert told[1] == "Wrong user name or password."
-            assert told[-1] == "Too many wrong passwords. Wait some minutes, then try again."
+            assert told[-1].startswith("Too many wrong passwords. Wait some minutes, then try again. Next try in ")
+            person.log_in("", "")
+            await person.is_told("Type user name and password")
+            person.log_in("nobody", server="http://127.0.0.1:9")
+            await person.is_told("Check the network")
 
     run(story())
 
