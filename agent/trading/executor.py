@@ -250,7 +250,6 @@ class Executor:
 
     def welcomed(self, welcome: Welcome) -> None:
         """Say again what may have been lost with the last connection."""
-        self._journal.note_start_known()
         self._events.emit(events.Connected(welcome.session_id, welcome.username))
         self._compare(welcome.newest_order_id)
         if welcome.halt is not None:
@@ -274,6 +273,7 @@ class Executor:
 
     def caught_up(self) -> None:
         """Only now go on with what was received before: a cancel for it would have been heard by now."""
+        self._journal.note_start_known()
         self._gate.heard_all()
         for entry in self._journal.in_state(State.RECEIVED):
             if not self.lives.is_under_way(entry.order.id) and not self._is_stopping:

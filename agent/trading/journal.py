@@ -184,7 +184,7 @@ class Journal:
         return list(self._entries(where, now_ms))
 
     def starts(self, fresh: Callable[[], str]) -> Starts:
-        """This start of the program. One that no hub has welcomed is the same start still. `fresh` makes an id."""
+        """This start of the program. One that no hub has on disk is the same start still. `fresh` makes an id."""
         kept = self._meta("starts")
         starts = msgspec.json.decode(kept, type=Starts) if kept else Starts(fresh(), fresh(), None, is_known=False)
         if starts.is_known:
@@ -193,7 +193,7 @@ class Journal:
         return starts
 
     def note_start_known(self) -> None:
-        """The hub has welcomed this start."""
+        """The hub has this start on disk."""
         starts = msgspec.json.decode(self._meta("starts") or "null", type=Starts)
         if not starts.is_known:
             self._keep("starts", _text(msgspec.structs.replace(starts, is_known=True)))

@@ -79,8 +79,9 @@ class Reconciling:
         return order_id in self._asking
 
     def follow(self, entry: Entry) -> None:
-        """Ask again and again about an entry that is `unknown`."""
-        self._lives.keep(self._until_known(entry))
+        """Ask again and again about an `unknown` entry, unless only the hub told it: another journal had that one."""
+        if entry.resolved_by != "hub":
+            self._lives.keep(self._until_known(entry))
 
     async def _after_a_crash(self, entry: Entry) -> None:
         try:

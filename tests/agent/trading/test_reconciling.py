@@ -143,6 +143,20 @@ async def test_what_the_hub_has_an_outcome_of_in_window_is_not_submitted(desk: D
     assert (desk.entry().outcome, desk.entry().state, desk.exchange.submitted) == (outcome, State.REPORTED, [])
 
 
+async def test_an_unknown_that_only_the_hub_told_is_not_asked_about_here(desk: Desk) -> None:
+    """It was given out to another journal: that this exchange never got it from here says nothing."""
+    desk.journal.note_received(desk.order(), desk.clock.now(), "paper", Mode.PAPER)
+    desk.exchange.finds = [Refused(NO), Refused(NO)]
+    await desk.again()
+    await desk.welcome(features=[CAUGHT_UP])
+    desk.executor.heard(Recorded(1, "unknown"))
+    desk.executor.caught_up()
+    await desk.stepped.pass_s(600)
+    await desk.again()
+    await desk.stepped.pass_s(600)
+    assert (desk.entry().outcome, desk.exchange.asked, desk.exchange.submitted) == ("unknown", [], [])
+
+
 async def test_past_its_window_an_order_here_ends_truer_than_by_the_hubs_guess(desk: Desk) -> None:
     desk.journal.note_received(desk.order(valid_s=1), desk.clock.now(), "paper", Mode.PAPER)
     await desk.stepped.pass_s(100)
