@@ -83,10 +83,13 @@ def show_history(as_json: AsJson = False, user: User = None, server: Server = No
     config = settings(data_dir=data_dir)
     try:
         chapters = history.read(config.data_dir, user, None if server is None else normal_server(server))
+        names = history.usernames(config.data_dir)
     except JournalBroken as error:
         fail(str(error), REFUSED)
     except ValueError as error:
         fail(str(error), USAGE)
+    if user is not None and user not in names:
+        fail(_no_such_user(user, names), REFUSED)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(history.as_data(chapters))).decode())
         return
@@ -95,6 +98,12 @@ def show_history(as_json: AsJson = False, user: User = None, server: Server = No
         console.print(history.as_table(chapter))
     if not chapters:
         console.print(_("No orders have reached this computer yet."))
+
+
+def _no_such_user(user: str, names: list[str]) -> str:
+    if not names:
+        return _("No orders have reached this computer yet.")
+    return _("There is no user {name} on this computer; there are: {names}.").format(name=user, names=", ".join(names))
 
 
 @app.command("doctor", help=_("Check what the agent needs, and say what to do."))

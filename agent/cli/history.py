@@ -49,6 +49,11 @@ def read(data_dir: Path, username: str | None, server: str | None) -> list[Chapt
     ]
 
 
+def usernames(data_dir: Path) -> list[str]:
+    """Whose journals this computer has. Raises JournalBroken."""
+    return sorted({_chapter(folder).owner.username for folder in Accounts(data_dir).journals()})
+
+
 def totals(entries: Iterable[Entry]) -> Totals:
     """What it comes to."""
     entries = list(entries)

@@ -7,6 +7,7 @@ import msgspec
 
 from hub import __version__
 from hub.model.answers import Envelope
+from hub.web.examples import EXAMPLES, MESSAGES
 from hub.web.urls import Endpoint
 
 REF: Final = "#/components/schemas/{name}"
@@ -87,20 +88,26 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     if row.takes is not None:
         operation["requestBody"] = {
             "required": not row.is_body_optional,
-            "content": {"application/json": {"schema": {"$ref": REF.format(name=row.takes.__name__)}}},
+            "content": _json({"$ref": REF.format(name=row.takes.__name__)}, EXAMPLES[row.takes]),
         }
     return operation
 
 
 def _answer(kind: type[Any] | None) -> dict[str, Any]:
     data = {"$ref": REF.format(name=kind.__name__)} if kind else {"type": "null"}
-    return {"description": "done", "content": {"application/json": {"schema": _enveloped(data)}}}
+    example = Envelope(200, "success", EXAMPLES[kind] if kind else None)
+    return {"description": "done", "content": _json(_enveloped(data), example)}
 
 
 def _error(status: int) -> dict[str, Any]:
     schema = _enveloped({"type": "null"} if status != 503 else {})
     schema["properties"]["detail"] = {"type": "string", "description": "the same text as message"}
-    return {"description": ERRORS[status], "content": {"application/json": {"schema": schema}}}
+    example = {"code": status, "message": MESSAGES[status], "data": None, "detail": MESSAGES[status]}
+    return {"description": ERRORS[status], "content": _json(schema, example)}
+
+
+def _json(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema, "example": msgspec.to_builtins(example)}}
 
 
 def _enveloped(data: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,12 @@ def test_history_for_programs(with_orders: Path) -> None:
     }
 
 
+def test_history_of_a_mistyped_user_names_those_there_are(with_orders: Path) -> None:
+    done = run("history", "--json", "--user", "alcie", "--data-dir", str(with_orders))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "There is no user alcie on this computer; there are: alice" in done.stderr
+
+
 def test_history_for_people(with_orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     done = run("history", "--data-dir", str(with_orders))

@@ -13,9 +13,12 @@ from hub.app import Hub, build, routes
 from hub.config import Settings
 from hub.model import answers
 from hub.model.rights import OF_ROLE, RIGHTS
+from hub.web.api_page import page
+from hub.web.examples import EXAMPLES
 from hub.web.openapi import document, statuses
 from hub.web.urls import Endpoint
 from tests.kit.raw import Client, RawAgent, good_order
+from tests.services.process import ROOT
 
 DOCUMENTS = {"/metrics", "/openapi.json"}
 """Not part of the contract in JSON."""
@@ -72,6 +75,18 @@ def test_the_document_is_of_3_1_and_its_references_lead_somewhere(endpoints: lis
     assert names <= set(made["components"]["schemas"])
     identifiers = [operation["operationId"] for path in made["paths"].values() for operation in path.values()]
     assert len(identifiers) == len(set(identifiers))
+
+
+def test_each_example_is_what_its_struct_takes(endpoints: list[Endpoint]) -> None:
+    kinds = {kind for row in endpoints for kind in (row.takes, row.answers) if kind is not None}
+    assert kinds == set(EXAMPLES)
+    for kind, example in EXAMPLES.items():
+        assert msgspec.convert(msgspec.to_builtins(example), kind) == example
+
+
+def test_the_page_about_the_interface_is_made_of_the_document(client: Client) -> None:
+    made = page(described(client))
+    assert made == (ROOT / "hub/docs/api.md").read_text(), "hub/web/api_page.py says how it is made"
 
 
 def _references(value: object) -> Iterator[str]:
