@@ -131,7 +131,8 @@ class NotOwner(ValueError):
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What is known of one order at one user. Times in epoch milliseconds. `is_presumed`: the outcome is the hub's
-    own."""
+    own; `is_leaving`: claimed, and its frame is about to go: should the process die now, nobody knows whether it
+    went."""
 
     order_id: int
     user_id: int
@@ -147,6 +148,7 @@ class Delivery:
     settlement: str | None = None
     settled_ms: int | None = None
     journal: str | None = None
+    is_leaving: bool = False
 
 
 def apply(delivery: Delivery, event: Event) -> Delivery:
@@ -181,6 +183,11 @@ def handed_out(
     """What `apply` makes of an OPEN delivery that is Claimed, then Sent or Lost: in one step, for thousands at once."""
     state = State.SENT if was_sent else State.CLAIMED
     return Delivery(order_id, user_id, state, device_id, at_ms, journal=journal)
+
+
+def leaving(order_id: int, user_id: int, device_id: str, at_ms: int, journal: str | None) -> Delivery:
+    """What is committed before its frame goes."""
+    return Delivery(order_id, user_id, State.CLAIMED, device_id, at_ms, journal=journal, is_leaving=True)
 
 
 def holder_of(device_id: str, journal: str | None) -> str:

@@ -15,7 +15,7 @@ import structlog
 from hub.clock import Clock
 from hub.cluster.claims import NEW, OURS
 from hub.errors import Unavailable
-from hub.model.delivery import handed_out
+from hub.model.delivery import leaving
 from hub.orders.claiming import Claiming
 from hub.orders.facts import ChunkSent
 from hub.orders.ledger import Ledger
@@ -161,10 +161,7 @@ class FanOut:
     async def _commit_first(self, live: LiveOrder, wanted: ClaimBatch) -> ClaimBatch:
         """Strict: the rows are committed before the frames leave, and only whose row it is gets a frame."""
         at_ms = self._clock()
-        rows = [
-            handed_out(live.order.id, who.user_id, who.device_id, at_ms, was_sent=False, journal=who.journal)
-            for who in wanted.sessions
-        ]
+        rows = [leaving(live.order.id, who.user_id, who.device_id, at_ms, who.journal) for who in wanted.sessions]
         is_waiting = False
         while live.may_go_out(self._clock()):
             try:

@@ -23,6 +23,8 @@ from .database import Database
 
 UNSENT: Final = '{"sent":false}'
 """`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""
+LEAVING: Final = '{"sent":null}'
+"""The same, committed just before its frame goes. Where it stays, the process died: it may have gone."""
 
 
 class Written(NamedTuple):
@@ -101,8 +103,9 @@ class Assignments:
         return await self._close(order_ids, is_unsent, "expired", _OVERDUE)
 
     async def close_unheard(self, order_ids: list[int]) -> int:
-        """Outcome `unknown` for what was sent and has none, of orders long past their window; returns how many."""
-        was_sent = rows.c.execution_result.is_(None) | rows.c.acked_at.is_not(None)
+        """Outcome `unknown` for what was sent, or may have been, of orders long past their window; returns how many."""
+        may_have_gone = rows.c.execution_result.is_(None) | (rows.c.execution_result == LEAVING)
+        was_sent = may_have_gone | rows.c.acked_at.is_not(None)
         return await self._close(order_ids, was_sent, "unknown", _UNHEARD)
 
     async def _close(self, order_ids: list[int], which: Any, outcome: Outcome, result: str) -> int:
@@ -125,7 +128,7 @@ class Assignments:
                     row.order_id,
                     row.outcome,
                     bool(row.presumed),
-                    row.acked_at is not None or row.execution_result is None,
+                    row.acked_at is not None or row.execution_result in (None, LEAVING),
                 )
                 for row in await connection.execute(query)
             ]
@@ -196,6 +199,8 @@ def _first(*times: int | None) -> int:
 
 def _execution_result(delivery: Delivery) -> str | None:
     if delivery.outcome is None:
+        if delivery.is_leaving:
+            return LEAVING
         return UNSENT if delivery.state is State.CLAIMED else None
     result = {"success": delivery.outcome == "success", "message": delivery.message, "data": delivery.data}
     return _json(result)
@@ -212,7 +217,7 @@ def _assignment(row: Any) -> AssignmentRow:
         executed_ms=row.executed_at,
         outcome=row.outcome,
         message=result.get("message", ""),
-        was_sent=row.acked_at is not None or result.get("sent", True),
+        was_sent=row.acked_at is not None or result.get("sent", True) is True,
         settlement=row.settlement,
         settled_ms=row.settled_at,
     )
@@ -245,12 +250,17 @@ def _changes(new: Any) -> list[tuple[str, Any]]:
     is_settled_anew = and_(same, new.settlement.is_not(None), is_open)
     # Once sent is sent: a later frame that could not be given over makes no difference to that.
     was_sent_now = and_(same, new.outcome.is_(None), rows.c.outcome.is_(None), new.execution_result.is_(None))
+    turns = and_(same, _turns(new))
     return [
         ("acked_at", case((same, func.coalesce(rows.c.acked_at, new.acked_at)), else_=rows.c.acked_at)),
         ("executed_at", case((settles, new.executed_at), else_=rows.c.executed_at)),
         (
             "execution_result",
-            case((settles, new.execution_result), (was_sent_now, null()), else_=rows.c.execution_result),
+            case(
+                (settles | turns, new.execution_result),
+                (was_sent_now, null()),
+                else_=rows.c.execution_result,
+            ),
         ),
         # Before the outcome, which decides it; that outcome, `unknown`, is the same either way.
         ("presumed", case((settles, null()), else_=rows.c.presumed)),
@@ -259,6 +269,15 @@ def _changes(new: Any) -> list[tuple[str, Any]]:
         ("settled_at", case((is_settled_anew, new.settled_at), else_=rows.c.settled_at)),
         ("settlement", case((is_settled_anew, new.settlement), else_=rows.c.settlement)),
     ]
+
+
+def _turns(new: Any) -> Any:
+    """A claim whose frame is about to go, after one that could not; or that could not go after all."""
+    unsent: Any = literal_column(f"'{UNSENT}'")
+    leaving: Any = literal_column(f"'{LEAVING}'")
+    goes = and_(rows.c.execution_result == unsent, new.execution_result == leaving)
+    says_nothing_else = and_(new.acked_at.is_(None), new.settlement.is_(None), rows.c.acked_at.is_(None))
+    return goes | and_(rows.c.execution_result == leaving, new.execution_result == unsent, says_nothing_else)
 
 
 def _mysql_upsert() -> Insert:

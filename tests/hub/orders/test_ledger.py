@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from hub.clock import now_ms
 from hub.errors import Unavailable
-from hub.model.delivery import Delivery, Reported, State
+from hub.model.delivery import Delivery, Reported, State, leaving
 from hub.model.records import AssignmentRow
 from hub.orders.facts import ChunkSent, Verdict
 from hub.orders.ledger import Ledger
@@ -167,6 +167,33 @@ async def test_facts_without_words_are_bounded_by_rows(store: Store, monkeypatch
         ledger.settled(order_id, user_id, "phone", "won estimated", AT)
     ledger.reported(order_id, user_id, success(), answers.append)
     assert (ledger.depth, answers) == (10, ["full"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "outcome"), [("went", "unknown"), ("did not go", "expired"), ("nobody knows", "unknown")]
+)
+async def test_what_was_committed_before_its_frame_left_is_expired_only_if_it_did_not_leave(
+    store: Store, frame: str, outcome: str
+) -> None:
+    """Where nobody knows, the process died in between: the order may stand at the exchange."""
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
+    await ledger.commit([leaving(order_id, user_id, "phone", AT, None)])
+    if frame != "nobody knows":
+        unsent = frozenset({user_id}) if frame == "did not go" else frozenset[int]()
+        ledger.sent(ChunkSent(order_id, AT, [Holder(user_id, "phone")], unsent))
+        await ledger.flush()
+    await store.assignments.close_unsent([order_id])
+    await store.assignments.close_unheard([order_id])
+    assert [row.outcome for row in await rows(store, order_id)] == [outcome]
+
+
+async def test_a_frame_that_could_not_go_and_is_about_to_go_again_may_have_gone(store: Store) -> None:
+    ledger, user_id, order_id = Ledger(store, now_ms), await trader(store), await order(store)
+    ledger.sent(ChunkSent(order_id, AT, [Holder(user_id, "phone")], frozenset({user_id})))
+    await ledger.flush()
+    await ledger.commit([leaving(order_id, user_id, "phone", AT, None)])
+    await store.assignments.close_unsent([order_id])
+    assert [(row.outcome, row.was_sent) for row in await rows(store, order_id)] == [(None, False)]
 
 
 async def test_a_commit_says_whose_rows_they_are(store: Store) -> None:
