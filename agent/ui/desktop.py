@@ -339,6 +339,7 @@ class Desk:
         window.answered.connect(self.answer)
         self.questions[event.order_id] = window
         window.show()
+        window.move(self.main.geometry().center() - window.rect().center())
         window.activateWindow()
 
     def _tell(self, said: Notice | None) -> None:

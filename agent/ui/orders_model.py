@@ -54,6 +54,7 @@ COLUMNS: Final = (
 )
 STATE: Final = 7
 PROFIT: Final = 8
+LATENCY: Final = 9
 
 
 class OrdersModel(QAbstractTableModel):

@@ -5,6 +5,7 @@ The invariant: what an unknown order needs is said beside it, and only the perso
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QFontMetrics
@@ -24,11 +25,17 @@ from PyQt6.QtWidgets import (
 from agent.language import _
 from agent.ui import words
 from agent.ui.details import Details
-from agent.ui.orders_model import COLUMNS, OrdersModel, as_csv
+from agent.ui.orders_model import COLUMNS, LATENCY, PROFIT, STATE, OrdersModel, as_csv
 from agent.ui.rows import Rows
 from agent.ui.widgets import Retold, label
 
 LEAST_WIDTH = 40
+WIDEST: Final[dict[int, Callable[[], list[str]]]] = {
+    STATE: words.states,
+    PROFIT: lambda: ["+1,000.00"],
+    LATENCY: lambda: ["00,000 ms"],
+}
+"""What a column may come to hold that holds none of it yet."""
 SIGN = 20
 """Pixels of the sign that tells the order."""
 OUTCOMES = ("", "success", "failed", "rejected", "expired", "unknown")
@@ -113,7 +120,8 @@ class OrdersView(QWidget):
         for column in range(len(COLUMNS) - 1):
             sign = SIGN if column == self.model.sorted_by else 0
             wide = round(1.15 * heading.horizontalAdvance(COLUMNS[column].heading())) + 16 + sign
-            self.table.setColumnWidth(column, max(wide, self.table.sizeHintForColumn(column) + 6))
+            known = [heading.horizontalAdvance(text) + 12 for text in WIDEST.get(column, list)()]
+            self.table.setColumnWidth(column, max(wide, self.table.sizeHintForColumn(column) + 6, *known))
         self.table.setColumnWidth(len(COLUMNS) - 1, LEAST_WIDTH)
 
     def _prepare_filter(self) -> None:

@@ -66,6 +66,18 @@ _RULES: Final[dict[str, Callable[[], str]]] = {
 }
 
 
+_BY_THE_PERSON: Final[dict[str, Callable[[], str]]] = {
+    "person.refused": lambda: _("refused by you"),
+    "paused": lambda: _("Paused"),
+}
+
+
+def states() -> list[str]:
+    """All that a row can say of itself, as far as it is known before."""
+    estimated = [_("{result} (estimated)").format(result=word()) for word in _RESULTS.values()]
+    return [*(word() for words in (_STAGES, _OUTCOMES, _BY_THE_PERSON) for word in words.values()), *estimated]
+
+
 def mode(which: Mode) -> str:
     """PAPER or LIVE."""
     return _MODES[which]()
@@ -101,6 +113,8 @@ def state(row: Row) -> str:
     if row.result is not None:
         estimated = row.source == "estimated"
         return _("{result} (estimated)").format(result=result(row.result)) if estimated else result(row.result)
+    if row.outcome == "rejected" and row.reason is not None and row.reason.code in _BY_THE_PERSON:
+        return _BY_THE_PERSON[row.reason.code]()
     if row.outcome is not None:
         return outcome(row.outcome)
     return _STAGES.get(row.stage, lambda: row.stage.value)()

@@ -4,22 +4,28 @@ from collections.abc import Iterator
 
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QFont
+from PyQt6.QtGui import QFont, QFontMetrics
+from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractSpinBox,
     QApplication,
+    QButtonGroup,
     QComboBox,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QRadioButton,
     QWidget,
 )
 
 from agent import language
+from agent.ui import words
+from agent.ui.orders_model import STATE
+from agent.ui.orders_view import OrdersView
 from agent.ui.palette import LIGHT, dress
-from tests.screenshots import every_window
+from tests.screenshots import every_window, scripted
 
 CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QPlainTextEdit)
 
@@ -105,3 +111,43 @@ def test_no_english_is_left_on_chinese_windows(qapp: QApplication) -> None:
             if any(letter.isalpha() for letter in text) and not has_chinese and not any(word in text for word in kept):
                 wrong.append(f"{title}: {text!r}")
     assert wrong == []
+
+
+def test_tab_goes_through_every_control_and_comes_back(qapp: QApplication) -> None:
+    """By the key itself; of a group of choices one is a stop, and the arrows do the rest."""
+    wrong, count = [], 0
+    for title, window in shown(qapp):
+        window.activateWindow()
+        QTest.qWaitForWindowActive(window, 1000)
+        wanted = {part for part in parts(window, CONTROLS) if _is_a_stop(part)}
+        reached: set[QWidget] = set()
+        for _step in range(3 * len(wanted) + 10):
+            QTest.keyClick(qapp.focusWidget() or window, Qt.Key.Key_Tab)
+            now = qapp.focusWidget()
+            if now is not None:
+                reached |= {now, *(group.buttons() if (group := _group(now)) is not None else [])}
+        wrong += [f"{title}: {type(part).__name__} {_said(part)!r}" for part in wanted - reached]
+        count += len(wanted & reached)
+    assert wrong == []
+    assert count > 200
+
+
+def _is_a_stop(part: QWidget) -> bool:
+    is_inner = part.objectName().startswith("qt_") or isinstance(part.parent(), QComboBox | QAbstractSpinBox)
+    return part.isEnabled() and bool(part.focusPolicy() & Qt.FocusPolicy.TabFocus) and not is_inner
+
+
+def _group(part: QWidget) -> QButtonGroup | None:
+    return part.group() if isinstance(part, QRadioButton) else None
+
+
+def _said(part: QWidget) -> str:
+    return part.accessibleName() or (part.text() if isinstance(part, QAbstractButton | QLineEdit) else "")
+
+
+def test_what_the_table_may_say_has_room_before_it_is_said(qapp: QApplication, speech: str, scale: int) -> None:
+    view = OrdersView()
+    view.show_rows(scripted(1).rows)
+    heading = QFontMetrics(view.table.font())
+    for text in words.states():
+        assert view.table.columnWidth(STATE) >= heading.horizontalAdvance(text) + 8, text
