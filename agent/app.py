@@ -20,6 +20,7 @@ from agent.drivers.binance.network import proxy_in
 from agent.drivers.binance.prices import IndexPrices
 from agent.drivers.binance.session import SessionKeeper
 from agent.drivers.paper import PaperExchange, Simulation
+from agent.language import _
 from agent.link.api import Credentials, HubApi
 from agent.link.hub_time import HubClock
 from agent.link.reconnecting import Link
@@ -55,6 +56,8 @@ def build(
 
     `vault` is one that may ask a person; without it a keyring or a passphrase file has to do.
     """
+    if sends_readable(config) and not config.insecure_http:
+        raise ValueError(_("plain http to another machine can be read on the way: use https, or say --insecure-http"))
     facts = facts_of(config)
     owner = Owner(config.server_url, credentials.username)
     accounts = Accounts(config.data_dir)
@@ -107,6 +110,11 @@ def build(
         patience_s=(config.stop_grace_s, config.submit_timeout_s),
         world=world,
     )
+
+
+def sends_readable(config: Settings) -> bool:
+    """Whether the password would leave this computer unencrypted."""
+    return config.server_url.startswith("http://") and not is_loopback(config.server_url)
 
 
 class _Home:

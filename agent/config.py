@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     server_url: str = setting(
         N_("The hub to take orders from."), "http://127.0.0.1:8000", takes=N_("http:// or https://, a host and a port")
     )
+    insecure_http: bool = setting(
+        N_("Whether plain http may reach another machine: passwords and orders can then be read on the way."), False
+    )
     driver: Literal["paper", "binance-web"] = setting(N_("Where orders are placed."), "paper")
     data_dir: Path = setting(
         N_("Where journals, limits and the device's id are kept."),

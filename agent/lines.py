@@ -4,7 +4,6 @@ The invariant: every line about an order says PAPER or LIVE, and no line holds a
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 from agent.language import _
@@ -34,6 +33,7 @@ from agent.model.events import (
     Submitting,
     TradingChanged,
 )
+from agent.model.moments import local
 from agent.model.reasons import Reason
 
 Line = tuple[str, dict[str, Any]]
@@ -152,4 +152,4 @@ def _why(reason: Reason | None) -> str | None:
 
 
 def _time(ms: int | None) -> str | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    return None if ms is None else local(ms, "%Y-%m-%d %H:%M")

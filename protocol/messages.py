@@ -42,6 +42,9 @@ Millis = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Symbol = Annotated[str, Meta(pattern="^[A-Z0-9]{5,20}\\Z")]
 Seconds = Annotated[int, Meta(ge=1, le=LONGEST_WINDOW_S)]
 DeviceId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}\\Z")]
+HubId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,64}\\Z")]
+Epoch = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Heartbeat = Annotated[int, Meta(ge=1, le=3_600)]
 RandomId = Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{8,64}\\Z")]
 ShortText = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2_000)]
@@ -106,7 +109,7 @@ class Order(msgspec.Struct, frozen=True):
 class Halt(msgspec.Struct, frozen=True):
     """A standing halt: nobody may trade until it is lifted."""
 
-    epoch: int
+    epoch: Epoch
     reason: str
 
 
@@ -128,12 +131,12 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     user_id: Id
     username: str
     hub_time_ms: Millis
-    heartbeat_s: int
+    heartbeat_s: Heartbeat
     token_expire_ms: Millis
     account_expire_ms: Millis | None = None
     halt: Halt | None = None
-    hub_id: str | None = None
-    newest_order_id: int | None = None
+    hub_id: HubId | None = None
+    newest_order_id: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     features: list[str] = msgspec.field(default_factory=list)
 
 
@@ -168,14 +171,14 @@ class Cancel(_Message, frozen=True, tag="cancel"):
 class HaltMessage(_Message, frozen=True, tag="halt"):
     """Stop trading at once; answer with `halted`."""
 
-    epoch: int
+    epoch: Epoch
     reason: str
 
 
 class Resume(_Message, frozen=True, tag="resume"):
     """The halt of this epoch is lifted."""
 
-    epoch: int
+    epoch: Epoch
     reason: str
 
 
@@ -209,7 +212,7 @@ class Hello(_Message, frozen=True, tag="hello"):
     version: ShortText
     driver: ShortText
     have: Annotated[list[Id], Meta(max_length=5_000)] = msgspec.field(default_factory=list)
-    halt_epoch: Annotated[int, Meta(ge=0)] = 0
+    halt_epoch: Epoch = 0
     journal: RandomId | None = None
     start: RandomId | None = None
     previous: RandomId | None = None
@@ -240,7 +243,7 @@ class Result(_Message, frozen=True, tag="result"):
 class Halted(_Message, frozen=True, tag="halted"):
     """This agent has stopped trading under this epoch; the last order that it submitted before, and when."""
 
-    epoch: Annotated[int, Meta(ge=0)]
+    epoch: Epoch
     order_id: Id | None = None
     submitted_ms: Millis | None = None
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from agent import __version__
-from agent.app import BUILT, build
+from agent.app import BUILT, build, sends_readable
 from agent.cli import doctor, headless, history, limits, live
 from agent.cli.bind import bind
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of, vault_of_agent
@@ -39,6 +39,9 @@ def start(
     is_headless: Annotated[bool, typer.Option("--headless", help=_("Run without a window."))] = False,
     server: Server = None,
     user: User = None,
+    insecure_http: Annotated[
+        bool, typer.Option("--insecure-http", help=_("Allow plain http to another machine."))
+    ] = False,
     driver: Annotated[str | None, typer.Option("--driver", help="paper | binance-web")] = None,
     paper_speed: Annotated[
         float | None, typer.Option("--paper-speed", help=_("Divides the time until paper positions settle."))
@@ -66,7 +69,10 @@ def start(
         typer.echo(__version__)
         return
     given = {"server_url": server, "driver": driver, "paper_speed": paper_speed, "paper_seed": seed}
+    given["insecure_http"] = insecure_http or None
     config = settings(**given, paper_market=paper_market, data_dir=data_dir)
+    if config.insecure_http and sends_readable(config):
+        typer.echo(f"agent: {_('plain http: passwords and orders can be read on the way')}", err=True)
     if config.driver not in BUILT:
         fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
     if not is_headless:

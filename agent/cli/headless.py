@@ -16,6 +16,7 @@ import structlog
 from agent.agent import Agent
 from agent.lines import line
 from agent.model.events import ClockChanged, End, Event
+from protocol.text import clean
 
 EXIT_CODES: Final = {End.STOPPED: 0, End.OUT_OF_REACH: 3}
 INTERRUPTED: Final = 130
@@ -51,7 +52,8 @@ def _log(log: Any, event: Event) -> None:
     if isinstance(event, ClockChanged):
         return  # every heartbeat has one; the doctor and the windows show it
     words, facts = line(event)
-    log.info(words, **{name: value for name, value in facts.items() if value is not None})
+    shown = {name: clean(value) if isinstance(value, str) else value for name, value in facts.items()}
+    log.info(words, **{name: value for name, value in shown.items() if value is not None})
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

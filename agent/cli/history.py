@@ -4,19 +4,21 @@ The invariant: it only reads, also while an agent is running.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
 from agent.language import _
 from agent.model.account import Owner
 from agent.model.engine import Entry
+from agent.model.moments import local
 from agent.trading.accounts import Accounts
 from agent.trading.journal import Journal
+from protocol.text import clean
 
 
 class Chapter(msgspec.Struct, frozen=True):
@@ -88,7 +90,7 @@ def as_data(chapters: list[Chapter]) -> list[dict[str, Any]]:
 def as_table(chapter: Chapter) -> Table:
     """For people; times in the computer's zone."""
     total = totals(chapter.entries)
-    table = Table(title=f"{chapter.owner.username} · {chapter.owner.server}", show_footer=True)
+    table = Table(title=Text(clean(f"{chapter.owner.username} · {chapter.owner.server}")), show_footer=True)
     table.add_column(_("order"), _("{} orders").format(total.orders), justify="right")
     table.add_column(_("received"))
     table.add_column(_("mode"))
@@ -98,7 +100,7 @@ def as_table(chapter: Chapter) -> Table:
     table.add_column(_("settled"), _("{} won, {} lost").format(total.won, total.lost))
     table.add_column(_("profit"), f"{total.profit:+}", justify="right")
     for entry in chapter.entries:
-        table.add_row(*_cells(entry))
+        table.add_row(*(Text(clean(cell)) for cell in _cells(entry)))
     return table
 
 
@@ -134,7 +136,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 
 def _time(ms: int | None) -> str:
-    return "" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%m-%d %H:%M:%S")
+    return "" if ms is None else local(ms, "%m-%d %H:%M:%S")
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:

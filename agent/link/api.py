@@ -5,17 +5,24 @@ The invariants: a `no` of the hub is a value, a hub out of reach is
 """
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import aiohttp
 import msgspec
+from msgspec import Meta
 
 from agent.model.account import is_loopback
 from agent.model.engine import LONGEST_MESSAGE, Entry, Refused, fitting
 from agent.model.reasons import Reason
+from protocol.messages import HubId, Id, Millis
+from protocol.text import clean
 
 TIMEOUT_S: Final = 10.0
 LONGEST_RETRY_S: Final = 120
+MOST_ANSWER_BYTES: Final = 1024 * 1024
+NO_HUB: Final = "this does not answer like a hub"
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that are no answer of ours."""
 
 
 class Unavailable(RuntimeError):
@@ -46,11 +53,11 @@ class Credentials(msgspec.Struct):
 class Session(msgspec.Struct, frozen=True):
     """A login. Times in epoch milliseconds on the hub's clock."""
 
-    token: str
-    user_id: int
-    token_expire_ms: int
-    expire_ms: int | None = None
-    hub_id: str | None = None
+    token: Annotated[str, Meta(pattern="^[ -~]{1,4096}\\Z")]
+    user_id: Id
+    token_expire_ms: Millis
+    expire_ms: Millis | None = None
+    hub_id: HubId | None = None
 
     def __repr__(self) -> str:
         return f"Session(user {self.user_id}, …)"
@@ -75,8 +82,8 @@ _envelope: Final = msgspec.json.Decoder(_Envelope)
 def why(body: bytes) -> str:
     """The hub's words out of an answer that may not be the hub's at all."""
     try:
-        return _envelope.decode(body).message[:200]
-    except msgspec.DecodeError:
+        return clean(_envelope.decode(body).message[:200])
+    except _UNREADABLE:
         return ""
 
 
@@ -111,7 +118,7 @@ class HubApi:
         """Raises Unavailable."""
         async with self._client() as client:
             try:
-                async with client.get(f"{self.server}/healthz") as answer:
+                async with client.get(f"{self.server}/healthz", allow_redirects=False) as answer:
                     return Health(answer.status, answer.headers.get("Date"))
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise Unavailable(_describe(error)) from None
@@ -125,7 +132,7 @@ class HubApi:
                 async with client.post(
                     self.server + path, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
                 ) as answer:
-                    text = await answer.read()
+                    text = await _read(answer)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise Unavailable(_describe(error)) from None
         if answer.status == 429:
@@ -142,6 +149,16 @@ class HubApi:
         )
 
 
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, unpacked. Raises Unavailable for one that no hub sends."""
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > MOST_ANSWER_BYTES:
+            raise Unavailable(f"{NO_HUB}: it says more than {MOST_ANSWER_BYTES} bytes")
+    return bytes(body)
+
+
 def _refused(status: int, answer: bytes) -> Refused:
     said = why(answer)
     reason = Reason("hub.said", {"said": said}) if said else Reason("hub.answered", {"status": str(status)})
@@ -151,8 +168,8 @@ def _refused(status: int, answer: bytes) -> Refused:
 def _data(answer: bytes, kind: type[Session]) -> Session:
     try:
         return msgspec.json.decode(_envelope.decode(answer).data, type=kind)
-    except msgspec.DecodeError as error:
-        raise Unavailable(f"this does not answer like a hub: {error}") from None
+    except _UNREADABLE as error:
+        raise Unavailable(f"{NO_HUB}: {error}") from None
 
 
 def _retry_after_s(header: str) -> float:

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from agent.link.api import why
+from agent.link.api import NO_HUB, why
 from agent.link.connection import Connection, Listener
 from agent.link.hub_time import HubClock
 from agent.model.account import is_loopback
@@ -105,7 +105,7 @@ class Link:
         return Lost(close, reason, (self._world.read().monotonic_ms - since_ms) / 1000)
 
     async def _connect(self, token: str) -> ClientConnection:
-        return await connect(
+        return await _Connect(
             self._url,
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
             additional_headers={"Authorization": f"Bearer {token}"},
@@ -118,6 +118,14 @@ class Link:
         )
 
 
+class _Connect(connect):
+    """Follows no redirect: the token and the orders are this hub's, and nobody else's."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """The redirect as the refusal that it is."""
+        return exc
+
+
 def _asked_to_wait_s(reason: str) -> float:
     """What a restarting hub asks of its agents, so that they come back spread out; never longer than our own limit."""
     return min((retry_hint_ms(reason) or 0) / 1_000, LONGEST_DELAY_S)
@@ -127,6 +135,8 @@ def _refused(error: InvalidStatus) -> Lost:
     """The handshake's answer: 400 is about this program, 401 and 403 are about this login, anything else may pass."""
     status = error.response.status_code
     reason = why(bytes(error.response.body or b"")) or f"the hub answered {status}"
+    if 300 <= status < 400:
+        reason = f"{NO_HUB}: it sends elsewhere ({status})"
     if status == 400:
         reason = f"this agent and the hub do not understand each other, update the older one (400: {reason})"
     return Lost(_REFUSALS.get(status, OUT_OF_REACH), reason)

@@ -4,12 +4,12 @@ The invariant: each is made when it is shown, so that a change of the language c
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from agent.language import _
 from agent.model.engine import Mode
+from agent.model.moments import local
 from agent.model.reasons import Reason
 from agent.ui.rows import Row, Stage
 from agent.ui.sentences import Said
@@ -153,22 +153,22 @@ def profit(value: Decimal | None) -> str:
 
 def time_of_day(ms: int | None) -> str:
     """By this computer's zone."""
-    return NOTHING if ms is None else f"{datetime.fromtimestamp(ms / SECOND_MS):%H:%M:%S}"
+    return NOTHING if ms is None else local(ms, "%H:%M:%S")
 
 
 def date_time(ms: int | None) -> str:
     """Day and time by this computer's zone."""
-    return NOTHING if ms is None else f"{datetime.fromtimestamp(ms / SECOND_MS):%Y-%m-%d %H:%M:%S}"
+    return NOTHING if ms is None else local(ms, "%Y-%m-%d %H:%M:%S")
 
 
 def short_time(ms: int) -> str:
     """Month, day and time by this computer's zone, for a cell."""
-    return f"{datetime.fromtimestamp(ms / SECOND_MS):%m-%d %H:%M:%S}"
+    return local(ms, "%m-%d %H:%M:%S")
 
 
 def date(ms: int) -> str:
     """The day by this computer's zone."""
-    return f"{datetime.fromtimestamp(ms / SECOND_MS):%Y-%m-%d}"
+    return local(ms, "%Y-%m-%d")
 
 
 def left(ms: int) -> str:

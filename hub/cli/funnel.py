@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.cli.lists import status_word
-from hub.cli.screen import clean
 from hub.language import _
 from hub.model.answers import OrderDetail
 from hub.model.funnel import Funnel
+from protocol.text import clean
 
 BAR_WIDTH = 30
 GOOD, BAD, PLAIN = "green", "red", "cyan"

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from hub.cli.errors import CommandError
 from hub.language import _
+from protocol.text import clean
 
 PLAIN_WIDTH = 1_000
 """Columns where output is no terminal: wide enough that no row of a table is ever folded."""
@@ -35,11 +36,6 @@ def _console(is_error: bool) -> Console:
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
-
-
-def clean(text: object) -> str:
-    """A text from elsewhere without what a terminal would obey: control characters become `·`."""
-    return "".join(sign if sign.isprintable() else "·" for sign in str(text))
 
 
 def say(text: str) -> None:

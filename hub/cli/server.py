@@ -13,9 +13,10 @@ from rich.text import Text
 from hub.cli.access import load_settings
 from hub.cli.arguments import AsJson
 from hub.cli.errors import OutOfReach, Refused
-from hub.cli.screen import clean, note, say, show_json, stdout, waiting
+from hub.cli.screen import note, say, show_json, stdout, waiting
 from hub.config import Settings
 from hub.language import _
+from protocol.text import clean
 
 if TYPE_CHECKING:
     from hub.cli.doctor import Check

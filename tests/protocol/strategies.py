@@ -82,7 +82,7 @@ to_agent: st.SearchStrategy[ToAgent] = st.one_of(
         millis,
         st.none() | millis,
         st.none() | halts,
-        st.none() | texts,
+        st.none() | st.from_regex(r"[A-Za-z0-9._:-]{1,64}", fullmatch=True),
         st.none() | ids,
         st.lists(texts, max_size=3),
     ),
