@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
         parts.addWidget(left)
         parts.addWidget(self._tabbed())
         parts.setStretchFactor(1, 1)
-        parts.setSizes([350, 930])
+        parts.setSizes([336, 944])
         parts.setChildrenCollapsible(False)
         middle = QWidget()
         whole = QVBoxLayout(middle)

@@ -32,8 +32,8 @@ from agent.ui.widgets import Retold, label
 LEAST_WIDTH = 40
 WIDEST: Final[dict[int, Callable[[], list[str]]]] = {
     STATE: words.states,
-    PROFIT: lambda: ["+1,000.00"],
-    LATENCY: lambda: ["00,000 ms"],
+    PROFIT: lambda: ["+100.00"],
+    LATENCY: lambda: ["0,000 ms"],
 }
 """What a column may come to hold that holds none of it yet."""
 SIGN = 20
@@ -119,9 +119,9 @@ class OrdersView(QWidget):
         heading = QFontMetrics(self.table.font())
         for column in range(len(COLUMNS) - 1):
             sign = SIGN if column == self.model.sorted_by else 0
-            wide = round(1.15 * heading.horizontalAdvance(COLUMNS[column].heading())) + 16 + sign
+            wide = round(1.15 * heading.horizontalAdvance(COLUMNS[column].heading())) + 12 + sign
             known = [heading.horizontalAdvance(text) + 12 for text in WIDEST.get(column, list)()]
-            self.table.setColumnWidth(column, max(wide, self.table.sizeHintForColumn(column) + 6, *known))
+            self.table.setColumnWidth(column, max(wide, self.table.sizeHintForColumn(column) + 4, *known))
         self.table.setColumnWidth(len(COLUMNS) - 1, LEAST_WIDTH)
 
     def _prepare_filter(self) -> None:
