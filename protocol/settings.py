@@ -313,10 +313,10 @@ def _number(field: FieldInfo, noun: str, text: Text) -> str:
     bounds: dict[str, Any] = {}
     for one in field.metadata:
         bounds |= {name: getattr(one, name) for name in ("ge", "gt", "le") if getattr(one, name, None) is not None}
-    words = {"ge": N_("from {ge}"), "gt": N_("over {gt}"), "le": N_("to {le}")}
+    words = {"ge": N_(" from {ge}"), "gt": N_(" over {gt}"), "le": N_(" to {le}")}
     said = [text(sentence).format(**{name: f"{bounds[name]:,}"}) for name, sentence in words.items() if name in bounds]
     unit = _extra(field, "unit")
-    return " ".join([noun, *said, *([text(N_("({unit})")).format(unit=text(unit))] if unit else [])])
+    return "".join([noun, *said, *([text(N_(" ({unit})")).format(unit=text(unit))] if unit else [])])
 
 
 def _bare(annotation: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from agent.cli.commands import app
 from agent.config import PROGRAM
+from tests.services.hub_process import clean_environment
 from tests.services.process import ROOT
 
 SECRET = "dontshowme"
@@ -85,3 +88,11 @@ def test_the_page_is_made_from_the_same_descriptions() -> None:
     page = (ROOT / "agent/docs/settings.md").read_text()
     run = CliRunner().invoke(app, ["settings", "--page"])
     assert run.stdout == page, "run: agent settings --page >agent/docs/settings.md"
+
+
+def test_the_chinese_page_is_made_from_them_as_well(tmp_path: Path) -> None:
+    environment = clean_environment(tmp_path) | {"AGENT_LANGUAGE": "zh_CN"}
+    asked = [sys.executable, "-m", "agent", "settings", "--page"]
+    made = subprocess.run(asked, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    page = (ROOT / "agent/docs/settings.zh-CN.md").read_text()
+    assert made.stdout == page, "run: AGENT_LANGUAGE=zh_CN agent settings --page >agent/docs/settings.zh-CN.md"

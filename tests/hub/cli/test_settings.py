@@ -1,11 +1,14 @@
 """Settings as a person meets them: what is wrong is refused in sentences, what is right is shown with its source."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hub.cli.access import PROGRAM
+from tests.services.hub_process import clean_environment
 from tests.services.process import ROOT
 
 from .conftest import Hub
@@ -128,3 +131,11 @@ def test_the_page_is_made_from_the_same_descriptions(hub: Hub, monkeypatch: pyte
     monkeypatch.delenv("HUB_DATA_DIR")
     page = (ROOT / "hub/docs/settings.md").read_text()
     assert hub("settings", "--page").out == page, "run: hub settings --page >hub/docs/settings.md"
+
+
+def test_the_chinese_page_is_made_from_them_as_well(tmp_path: Path) -> None:
+    environment = clean_environment(tmp_path) | {"HUB_LANGUAGE": "zh_CN"}
+    asked = [sys.executable, "-m", "hub", "settings", "--page"]
+    made = subprocess.run(asked, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    page = (ROOT / "hub/docs/settings.zh-CN.md").read_text()
+    assert made.stdout == page, "run: HUB_LANGUAGE=zh_CN hub settings --page >hub/docs/settings.zh-CN.md"
