@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from agent.app import build
 from agent.config import Settings
 from agent.link.api import Credentials
-from agent.model.events import Connected, Event, SessionEnded
+from agent.model.events import Connected, Disconnected, Event, SessionEnded
 from agent.world import REAL, Reading, World
 from tests.kit.people import PASSWORD, Person
 
@@ -60,6 +60,7 @@ class Computer:
         self._person = person
         self._running: asyncio.Task[SessionEnded] | None = None
         self.connections = 0
+        self.is_connected = False
 
     @property
     def is_running(self) -> bool:
@@ -97,6 +98,8 @@ class Computer:
 
     def _hear(self, event: Event) -> None:
         self.connections += isinstance(event, Connected)
+        if isinstance(event, Connected | Disconnected | SessionEnded):
+            self.is_connected = isinstance(event, Connected)
 
     def _exchanges(self) -> list[Path]:
         return list(self._home.rglob("paper.db"))

@@ -151,13 +151,20 @@ class Storm:
         for trader in self._traders:
             for computer in trader.computers:
                 computer.clock.off_ms = 0
-        for trader in self._traders:  # who was left behind hands in what it has
-            trader.move()
+        for _ in range(2):  # each computer hands in what it has
+            for trader in self._traders:
+                trader.move()
+            await eventually(self._are_connected, "all are connected", 60)
         await self._is_over()
         verdict = Verdict(rounds, len(self._orders))
         verdict.connections = sum(computer.connections for t in self._traders for computer in t.computers)
         await self._look(verdict)
         return verdict
+
+    def _are_connected(self) -> bool:
+        for trader in self._traders:
+            trader.computer.start()  # it may have ended since, as one whose login was replaced
+        return all(trader.computer.is_connected for trader in self._traders)
 
     async def _live_through(self, this: Round) -> None:
         publishing = asyncio.create_task(self._publish(this))
