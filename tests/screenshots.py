@@ -215,9 +215,15 @@ def _small(picture: QImage) -> QImage:
     return exact.convertToFormat(QImage.Format.Format_Indexed8, common, FLAT)
 
 
+def folder(text: str) -> Path:
+    if text.startswith("-"):
+        raise argparse.ArgumentTypeError(f"there is no option {text}")
+    return Path(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(".screenshots"))
+    parser.add_argument("folder", nargs="?", type=folder, default=Path(".screenshots"))
     parser.add_argument("--guide", action="store_true", help="the pictures in agent/docs/pictures, and nothing else")
     given = parser.parse_args()
     app = QApplication(sys.argv[:1])

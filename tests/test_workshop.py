@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
 from itertools import chain
@@ -109,6 +110,21 @@ def test_agent_without_a_name_says_how() -> None:
     answer = make("agent", "--assume-old=setup")
     assert answer.returncode != 0
     assert "make agent NAME=alice" in answer.stderr
+
+
+@pytest.mark.parametrize("mistyped", ["--hepl", "-5", "- help"])
+def test_no_picture_is_made_in_a_folder_that_looks_like_an_option(tmp_path: Path, mistyped: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.screenshots", mistyped],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("usage: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_root_system_names_the_command_and_stops(programs: Path) -> None:
