@@ -35,6 +35,11 @@ test: setup system lint ## everything: what is missing is installed, then lint, 
 faults: setup system ## the long tables: the stores' bad days with a table of figures, and agents killed at any step
 	KILL_RUNS=300 $(BIN)/python -m pytest -n 2 --dist loadgroup tests/faults tests/agent/test_kills.py
 
+.PHONY: storm
+storm: setup system ## hubs, Redis, clocks and computers fail while orders are out: [MINUTES=10] [CLAIMS=strict] [SEED=7]
+	@$(BIN)/python -m tests.faults.storm \
+	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CLAIMS),--claims $(CLAIMS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: exchange
 exchange: setup ## a stand-in for the exchange, to try live orders on with nothing real
 	@$(BIN)/python -m tests.exchange
@@ -44,8 +49,8 @@ desk: setup ## the trader's window with all that it needs on this computer, an o
 	@$(BIN)/python -m tests.desk
 
 .PHONY: screenshots
-screenshots: setup ## a picture of every window, state, language and theme, in .screenshots
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots .screenshots
+screenshots: setup ## a picture of every window, state, language and theme, in .screenshots (GUIDE=1: those in agent/docs)
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots $(if $(GUIDE),--guide,.screenshots)
 
 .PHONY: lint
 lint: setup ## style, types and import contracts

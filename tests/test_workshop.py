@@ -22,6 +22,7 @@ GOALS = {
     "system",
     "test",
     "faults",
+    "storm",
     "exchange",
     "desk",
     "screenshots",
@@ -125,6 +126,19 @@ def test_no_picture_is_made_in_a_folder_that_looks_like_an_option(tmp_path: Path
     assert answer.returncode == 2
     assert answer.stderr.startswith("usage: ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), ""),
+        (("MINUTES=2", "CLAIMS=strict", "SEED=7"), "--minutes 2 --claims strict --seed 7"),
+    ],
+)
+def test_a_storm_is_told_what_make_was_told(given: tuple[str, ...], said: str) -> None:
+    answer = make("--dry-run", "storm", "--assume-old=setup", "--assume-old=system", *given)
+    words = answer.stdout.replace("\\\n", " ").partition("tests.faults.storm")[2].split()
+    assert (answer.returncode, " ".join(words)) == (0, said)
 
 
 def test_without_root_system_names_the_command_and_stops(programs: Path) -> None:
