@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final, TypeVar
 
 import aiohttp
@@ -91,7 +92,6 @@ class Clusters:
         self._template = template
         self._mariadb = mariadb
         self._stack = stack
-        self._made = 0
 
     def servers(self, hubs: int = 2, own_database: bool = False, **settings: str) -> Cluster:
         """Hubs on MariaDB and a Redis of their own; `settings` are HUB_… variables."""
@@ -118,10 +118,8 @@ class Clusters:
         return process
 
     def _room(self) -> Path:
-        self._made += 1
-        room = self._directory / str(self._made)
-        room.mkdir(parents=True)
-        return room
+        self._directory.mkdir(parents=True, exist_ok=True)
+        return Path(mkdtemp(dir=self._directory))
 
 
 def _all_run(cluster: Cluster) -> None:
