@@ -21,7 +21,8 @@ NOTHING: Final = Decimal(0)
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """An order that was, or may have been, submitted. Times in ms on the hub's clock; `result` None while not known."""
+    """An order that was, or may have been, submitted. Times in ms on the hub's clock, `placed_ms` at most `ends_ms`;
+    `result` None while not known."""
 
     order_id: int
     mode: Mode
@@ -70,28 +71,48 @@ def fact_of(entry: Entry) -> Fact | None:
 
 
 def tally(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> Tally:
-    """What it comes to at this moment."""
+    """What it comes to at this moment. One pass: it stands between an order's frame and its request."""
     begin, end = trading_day.start_ms(now_ms, rules.zone), trading_day.next_start_ms(now_ms, rules.zone)
-    own = [fact for fact in facts if fact.mode is mode]
-    todays = [fact for fact in own if fact.ends_ms >= begin or fact.placed_ms >= begin]
-    placed = [fact for fact in todays if fact.placed_ms >= begin]
-    settled = sorted(
-        (fact for fact in todays if fact.result is not None and not _is_gain_after(fact, end)), key=_by_end
-    )
-    losses, last_loss_ms = _in_a_row(own if rules.pause_minutes else todays)
+    hour_ms = now_ms - HOUR_MS
+    in_hour = today = positions = may_be_losses = 0
+    stake = at_risk = NOTHING
+    last_ms: int | None = None
+    known = []
+    for fact in facts:
+        if fact.mode is not mode:
+            continue
+        placed_ms, ends_ms = fact.placed_ms, fact.ends_ms
+        in_hour += placed_ms > hour_ms
+        if last_ms is None or placed_ms > last_ms:
+            last_ms = placed_ms
+        if fact.result is not None:
+            known.append(fact)
+        elif ends_ms > now_ms:
+            positions += 1
+        if ends_ms < begin:
+            continue
+        if placed_ms >= begin:
+            today += 1
+            stake += fact.stake
+        if _may_be_lost(fact):
+            may_be_losses += 1
+            at_risk += fact.stake
+    todays = [fact for fact in known if fact.ends_ms >= begin]
+    settled = sorted((fact for fact in todays if not _is_gain_after(fact, end)), key=_by_end)
+    losses, last_loss_ms = _in_a_row(known if rules.pause_minutes else todays)
     return Tally(
-        orders_in_hour=sum(fact.placed_ms > now_ms - HOUR_MS for fact in own),
-        orders_today=len(placed),
-        open_positions=sum(fact.result is None and fact.ends_ms > now_ms for fact in own),
-        stake_today=_sum(fact.stake for fact in placed),
+        orders_in_hour=in_hour,
+        orders_today=today,
+        open_positions=positions,
+        stake_today=stake,
         loss=max(NOTHING, -_sum(_counted(fact, begin) for fact in settled)),
-        at_risk=_sum(fact.stake for fact in todays if _may_be_lost(fact)),
+        at_risk=at_risk,
         profit=_sum(fact.profit for fact in settled),
         fall=_fall(settled),
         losses_in_a_row=losses,
-        may_be_losses=sum(map(_may_be_lost, todays)),
+        may_be_losses=may_be_losses,
         last_loss_ms=last_loss_ms,
-        last_placed_ms=max((fact.placed_ms for fact in own), default=None),
+        last_placed_ms=last_ms,
     )
 
 

@@ -21,6 +21,8 @@ class Spent:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._facts: dict[int, Fact] | None = None
+        self.version = 0
+        """Another one after each step of the journal."""
         journal.watch(self._note)
 
     def at(self, now_ms: int) -> Collection[Fact]:
@@ -30,6 +32,7 @@ class Spent:
         return self._facts.values()
 
     def _note(self, entry: Entry) -> None:
+        self.version += 1
         if self._facts is None:
             return
         fact = fact_of(entry)

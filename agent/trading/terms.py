@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from agent.model import consent, limits
+from agent.model import consent, limits, trading_day
 from agent.model.engine import Mode, Refused
 from agent.model.events import Events, LimitReached
 from agent.model.limits import Case, Move
@@ -36,6 +36,7 @@ REACHED: Final = frozenset(
     )
 )
 """The reasons that will refuse the next order, too."""
+MOMENT_MS: Final = 1_000
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -90,6 +91,9 @@ class ControlledTerms:
         self._moved = moved
         self._events = events
         self._told: str | None = None
+        self._reckoned = Tally()
+        self._reckoned_of: tuple[int, Mode, int, Rules] | None = None
+        self._reckoned_ms = 0
 
     def of(self, order: Order) -> Approved | Refused:
         """What holds now. What cannot be read refuses; a limit that was hit is told once."""
@@ -111,9 +115,18 @@ class ControlledTerms:
             facts = {"symbol": order.symbol_name, "increment": order.time_increments}
             return Refused(Reason("limit.no_stake", facts))
         now_ms = self._now_ms()
-        counted = tally(self._spent.at(now_ms), self._mode(), now_ms, held.rules)
+        counted = self._counted(now_ms, held.rules)
         refused = limits.check(Case(held.rules, stake, counted, now_ms, order, ratio, self._moved))
         return refused or Approved(stake, ratio)
+
+    def _counted(self, now_ms: int, rules: Rules) -> Tally:
+        """What the journal's facts come to. Reckoned once for the two questions about one order: within a moment of one
+        day, and with the same facts, it can only come to less."""
+        of = (self._spent.version, self._mode(), trading_day.start_ms(now_ms, rules.zone), rules)
+        if of != self._reckoned_of or not 0 <= now_ms - self._reckoned_ms < MOMENT_MS:
+            self._reckoned = tally(self._spent.at(now_ms), self._mode(), now_ms, rules)
+            self._reckoned_of, self._reckoned_ms = of, now_ms
+        return self._reckoned
 
     def _note(self, answer: Approved | Refused) -> None:
         code = answer.reason.code if isinstance(answer, Refused) else None
