@@ -116,6 +116,14 @@ def tally(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> Tally
     )
 
 
+def holds_until_ms(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> int:
+    """When the sums change though no fact does: an order's hour is over, a position ends, a day begins."""
+    own = [fact for fact in facts if fact.mode is mode]
+    hours = (fact.placed_ms + HOUR_MS for fact in own if fact.placed_ms > now_ms - HOUR_MS)
+    ends = (fact.ends_ms for fact in own if fact.result is None and fact.ends_ms > now_ms)
+    return min([trading_day.next_start_ms(now_ms, rules.zone), *hours, *ends])
+
+
 def _ends_ms(entry: Entry, placed_ms: int) -> int:
     """When it ended or is to end. The wall clock of the settlement may have been set since: it is held to the term."""
     due = placed_ms + INCREMENT_SECONDS[entry.order.time_increments] * 1000

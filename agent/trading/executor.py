@@ -94,6 +94,7 @@ class Executor:
                 self._told(order_id, outcome)
             case Recorded():
                 self._reports.recorded(message.order_id)
+                self._gate.prepare()
             case Cancel():
                 self._cancel(message)
             case HaltMessage():

@@ -69,6 +69,10 @@ class Gate:
         """The hub has said what it knows of the orders that were received before."""
         self._has_heard.set()
 
+    def prepare(self) -> None:
+        """An order is over: what the next one will ask for is reckoned before it comes."""
+        self._terms.prepare()
+
     async def ask(self, order: Order) -> Approved | Refused:
         """Everything that may refuse; asked again after the trader and after the hub's clock, since much may happen.
 

@@ -18,7 +18,17 @@ from agent.model.account import Owner, Starts
 from agent.model.clock import HubTime
 from agent.model.engine import Conclusion, Entry, Halting, Mode, ResolvedBy, Settlement, State, Submission
 from agent.trading import schema
-from agent.trading.journal_file import FILE_NAME, LOCK_NAME, JournalBroken, JournalBusy, broken_if, lock, locked, opened
+from agent.trading.journal_file import (
+    FILE_NAME,
+    LOCK_NAME,
+    JournalBroken,
+    JournalBusy,
+    Tidying,
+    broken_if,
+    lock,
+    locked,
+    opened,
+)
 from protocol.messages import Order, Outcome
 
 __all__ = ["FILE_NAME", "LOCK_NAME", "Journal", "JournalBroken", "JournalBusy", "locked"]
@@ -43,6 +53,7 @@ class Journal:
             self._prepare(mode)
             self._select = schema.select(self._db)
         self._watchers: list[Callable[[Entry], None]] = []
+        self._tidying = Tidying()
         self.owner = self._own(owner)
 
     @property
@@ -107,7 +118,12 @@ class Journal:
     def note_recorded(self, order_id: int, outcome: Outcome) -> Entry:
         """The hub has this outcome on disk. One that the entry no longer has is not what there is to report."""
         entry = self._get(order_id)
-        return self._move(order_id, "recorded", {}) if entry.outcome == outcome else entry
+        if entry.outcome != outcome:
+            return entry
+        entry = self._move(order_id, "recorded", {})
+        with broken_if("the journal"):
+            self._tidying.after(self._db)
+        return entry
 
     def note_not_taken(self, order_id: int, code: str) -> None:
         """The hub will never take the report, and says why; the entry stays."""

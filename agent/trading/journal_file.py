@@ -11,6 +11,9 @@ from typing import Final
 
 FILE_NAME: Final = "journal.db"
 LOCK_NAME: Final = "lock.db"
+MOST_PAGES: Final = 10_000
+"""40 MB of steps; then one of them pays for moving them into the database file, some milliseconds."""
+ORDERS_A_TIDYING: Final = 50
 
 
 class JournalBroken(RuntimeError):
@@ -33,6 +36,7 @@ def opened(path: Path, mode: str) -> sqlite3.Connection:
     path.chmod(0o600)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
     return db
 
 
@@ -67,3 +71,17 @@ def broken_if(what: object) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise JournalBroken(f"{what} cannot be used: {error}") from error
+
+
+class Tidying:
+    """Moves what was written into the database file, between two orders and not while one is on its way."""
+
+    def __init__(self) -> None:
+        self._orders = 0
+
+    def after(self, db: sqlite3.Connection) -> None:
+        """One order is over. Readers go on; what they still need is moved the next time."""
+        self._orders += 1
+        if self._orders >= ORDERS_A_TIDYING:
+            self._orders = 0
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

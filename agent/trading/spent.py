@@ -22,7 +22,7 @@ class Spent:
         self._journal = journal
         self._facts: dict[int, Fact] | None = None
         self.version = 0
-        """Another one after each step of the journal."""
+        """Another one whenever a fact changes."""
         journal.watch(self._note)
 
     def at(self, now_ms: int) -> Collection[Fact]:
@@ -32,10 +32,11 @@ class Spent:
         return self._facts.values()
 
     def _note(self, entry: Entry) -> None:
-        self.version += 1
         if self._facts is None:
             return
         fact = fact_of(entry)
+        if fact != self._facts.get(entry.order.id):
+            self.version += 1
         if fact is None:
             self._facts.pop(entry.order.id, None)
         else:

@@ -4,18 +4,19 @@ The invariant: what is approved is exactly what is submitted, stake and ratio.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final, Protocol
 
 import msgspec
 
-from agent.model import consent, limits, trading_day
+from agent.model import consent, limits
 from agent.model.engine import Mode, Refused
 from agent.model.events import Events, LimitReached
 from agent.model.limits import Case, Move
 from agent.model.reasons import Reason
 from agent.model.rules import LOSS_RULES, Rules
-from agent.model.tally import Tally, tally
+from agent.model.tally import Tally, holds_until_ms, tally
 from agent.trading.controls import Controls, ControlsBroken, Held
 from agent.trading.journal import JournalBroken
 from agent.trading.spent import Spent
@@ -36,7 +37,6 @@ REACHED: Final = frozenset(
     )
 )
 """The reasons that will refuse the next order, too."""
-MOMENT_MS: Final = 1_000
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -53,6 +53,10 @@ class Terms(Protocol):
         """What holds for this order at this moment; called again right before it is submitted. Must not wait."""
         ...
 
+    def prepare(self) -> None:
+        """Do now, between two orders, what `of` can be spared."""
+        ...
+
 
 class FixedTerms(msgspec.Struct, frozen=True):
     """One stake for every order, whatever there was before."""
@@ -66,6 +70,9 @@ class FixedTerms(msgspec.Struct, frozen=True):
         ratio = self.payouts[order.time_increments]
         refused = limits.check(Case(self.limits, self.stake, Tally(), order.created_ms, order, ratio))
         return refused or Approved(self.stake, ratio)
+
+    def prepare(self) -> None:
+        """Nothing is reckoned."""
 
 
 class ControlledTerms:
@@ -92,8 +99,8 @@ class ControlledTerms:
         self._events = events
         self._told: str | None = None
         self._reckoned = Tally()
-        self._reckoned_of: tuple[int, Mode, int, Rules] | None = None
-        self._reckoned_ms = 0
+        self._reckoned_of: tuple[int, Mode, Rules] | None = None
+        self._holds_ms = (0, 0)
 
     def of(self, order: Order) -> Approved | Refused:
         """What holds now. What cannot be read refuses; a limit that was hit is told once."""
@@ -119,13 +126,18 @@ class ControlledTerms:
         refused = limits.check(Case(held.rules, stake, counted, now_ms, order, ratio, self._moved))
         return refused or Approved(stake, ratio)
 
+    def prepare(self) -> None:
+        """Reckons now what the next order will ask for."""
+        with suppress(ControlsBroken, JournalBroken):  # the next order says so
+            self._counted(self._now_ms(), self._controls.held().rules)
+
     def _counted(self, now_ms: int, rules: Rules) -> Tally:
-        """What the journal's facts come to. Reckoned once for the two questions about one order: within a moment of one
-        day, and with the same facts, it can only come to less."""
-        of = (self._spent.version, self._mode(), trading_day.start_ms(now_ms, rules.zone), rules)
-        if of != self._reckoned_of or not 0 <= now_ms - self._reckoned_ms < MOMENT_MS:
-            self._reckoned = tally(self._spent.at(now_ms), self._mode(), now_ms, rules)
-            self._reckoned_of, self._reckoned_ms = of, now_ms
+        """What the journal's facts come to; reckoned once for as long as it is the same."""
+        mode, facts = self._mode(), self._spent.at(now_ms)
+        of = (self._spent.version, mode, rules)
+        if of != self._reckoned_of or not self._holds_ms[0] <= now_ms < self._holds_ms[1]:
+            self._reckoned, self._reckoned_of = tally(facts, mode, now_ms, rules), of
+            self._holds_ms = now_ms, holds_until_ms(facts, mode, now_ms, rules)
         return self._reckoned
 
     def _note(self, answer: Approved | Refused) -> None:

@@ -15,7 +15,7 @@ from agent.model.events import Events
 from agent.trading.controls import Controls
 from agent.trading.journal import Journal
 from agent.trading.spent import Spent
-from agent.trading.terms import MOMENT_MS, Approved, ControlledTerms
+from agent.trading.terms import Approved, ControlledTerms
 from protocol.messages import INCREMENTS, Increment, Order
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -89,11 +89,11 @@ def test_a_rule_that_changes_counts_at_once(trader: Trader) -> None:
 def test_another_day_begins_at_its_first_moment(trader: Trader) -> None:
     trader.controls.set_rule("orders_per_day", "1")
     trader.places()
-    trader.now = MIDNIGHT - timedelta(milliseconds=MOMENT_MS // 4)
+    trader.now = MIDNIGHT - timedelta(milliseconds=250)
     assert isinstance(trader.asks(), Refused)
-    trader.now = MIDNIGHT + timedelta(milliseconds=MOMENT_MS // 4)
+    trader.now = MIDNIGHT + timedelta(milliseconds=250)
     assert isinstance(trader.asks(), Approved)
-    trader.now = MIDNIGHT - timedelta(milliseconds=MOMENT_MS // 4)
+    trader.now = MIDNIGHT - timedelta(milliseconds=250)
     assert isinstance(trader.asks(), Refused)
 
 
