@@ -30,6 +30,7 @@ class Peers:
         self._group = os.environ.get(GROUP) or secrets.token_hex(4)
         self.name = f"{self._group}-{os.getpid()}-{secrets.token_hex(4)}"
         self._seen: dict[str, float] = {}
+        self._started: dict[str, float] = {}
 
     async def say_alive(self) -> None:
         """Raises Unavailable."""
@@ -61,9 +62,17 @@ class Peers:
         self._seen = {name: seen for name, seen in self._seen.items() if seen > since}
         return set(self._seen)
 
+    def on_started(self, name: str) -> None:
+        """A process says that it serves, which may be a moment before it first says that it lives."""
+        self._started[name] = time.monotonic()
+
     async def has_others(self) -> bool:
         """Whether somebody is there for the agents while this group restarts. Raises Unavailable."""
-        return any(self.is_other(name) for name in await self.alive())
+        alive = await self.alive()
+        since = time.monotonic() - ALIVE_S
+        # Asked for after the answer came: who started meanwhile counts.
+        self._started = {name: at for name, at in self._started.items() if at > since and name not in alive}
+        return any(self.is_other(name) for name in (*alive, *self._started))
 
     def is_other(self, name: str) -> bool:
         """Whether the process of this name is of another group."""

@@ -59,6 +59,7 @@ class Listener:
                 self._arrivals.on_joined(event, event_id)
             case Started(process=process):
                 # If we end a moment later, our agents have somewhere to go; the duty would know in a second.
+                self._peers.on_started(process)
                 self._hint.is_covered |= self._peers.is_other(process)
             case SurveyAsked(request=request):
                 self._background.spawn(self._survey.answer(request), "survey")
