@@ -77,14 +77,14 @@ def test_make_alone_lists_every_goal_with_a_line() -> None:
 def test_setup_without_a_python_says_what_to_do(checkout: Path) -> None:
     answer = make("setup", "PYTHON=no-such-python", cwd=checkout)
     assert answer.returncode != 0
-    assert "No Python 3.11 or newer was found" in answer.stderr
+    assert "No Python 3.11, 3.12 or 3.13 was found" in answer.stderr
     assert "make setup PYTHON=" in answer.stderr
 
 
 def test_setup_passes_over_a_python_that_is_too_old(checkout: Path, programs: Path) -> None:
     write_program(programs / "old-python", "exit 1  # what it says to: is your version at least 3.11?")
     answer = make("setup", "PYTHON=old-python", cwd=checkout, path=programs)
-    assert "No Python 3.11 or newer was found (old-python)" in answer.stderr
+    assert "No Python 3.11, 3.12 or 3.13 was found (old-python)" in answer.stderr
 
 
 def test_setup_with_a_python_that_has_no_venv_names_the_package(checkout: Path, programs: Path) -> None:
