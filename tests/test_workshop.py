@@ -27,6 +27,7 @@ GOALS = {
     "desk",
     "screenshots",
     "lint",
+    "types",
     "format",
     "run",
     "agent",
@@ -164,7 +165,7 @@ def test_where_all_is_there_system_does_nothing() -> None:
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(("failing", "called"), [("none", ["demo", "test", "faults"]), ("demo", ["demo"])])
+@pytest.mark.parametrize(("failing", "called"), [("none", ["demo", "test", "types", "faults"]), ("demo", ["demo"])])
 def test_ci_runs_its_goals_and_stops_at_the_first_that_fails(
     tmp_path: Path, programs: Path, failing: str, called: list[str]
 ) -> None:
