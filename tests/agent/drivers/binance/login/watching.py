@@ -3,7 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent.drivers.binance.login.client import Login, Outcome
 from agent.drivers.binance.login.messages import Job, LoginEvent, QrShown, Started
@@ -43,6 +43,10 @@ def browsers(profile: Path) -> list[int]:
     return [pid for pid, line in using(profile).items() if "--type=" not in line and "crashpad" not in line]
 
 
+OF_THE_SCREEN: Final = ("Xvfb", "xkbcomp")
+"""The virtual screen, and what it runs when it begins anew: no browser's."""
+
+
 class Watched:
     """A login that runs, with all that it told and all the processes that it ever had."""
 
@@ -62,7 +66,11 @@ class Watched:
 
     def look(self) -> None:
         """Note the processes of this moment."""
-        found = {pid: line for pid, line in children().items() if pid not in self._before and "Xvfb" not in line}
+        found = {
+            pid: line
+            for pid, line in children().items()
+            if pid not in self._before and not any(name in line for name in OF_THE_SCREEN)
+        }
         self.processes |= found
 
     def told(self, kind: type) -> list[Any]:
