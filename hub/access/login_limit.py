@@ -7,7 +7,6 @@ before, nor, but for a delay, from an address that has not tried a wrong passwor
 """
 
 import hashlib
-import ipaddress
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from redis.asyncio import Redis
 
 from hub.cluster.redis import guarded, is_embedded, login_device_key
 from hub.errors import Refusal, Unavailable
+from hub.model.networks import network_of
 
 T = TypeVar("T")
 
@@ -173,19 +173,6 @@ class LoginLimit:
     async def _on_redis(self, command: Awaitable[object]) -> object:
         with guarded():
             return await command
-
-
-def network_of(address: str) -> str:
-    """Whose addresses count as one: an IPv4 address, an IPv6 network of 64 bits."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
 
 
 def _lane(item: RateLimitItem) -> str:

@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from hub.model.networks import network_of
+
 DOORS: Final = "hub.sessions.doors"
 """Where the lifespan's state has the process's `Doors`."""
 KNOWN: Final = "hub.sessions.door.known"
@@ -86,7 +88,7 @@ class Doors:
             return ""
         if any(found in proxy for proxy in self._proxies):
             return ""
-        return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
+        return network_of(address)
 
 
 def most_unknown(descriptors: int) -> int:

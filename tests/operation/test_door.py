@@ -201,6 +201,9 @@ def test_neighbours_count_together_and_those_behind_a_trusted_proxy_do_not() -> 
     assert (len(doors), Transport.aborted) == (6, 0)
     enter(doors, "2001:db8::3")
     assert (len(doors), Transport.aborted) == (6, 1)
+    for address in ("::ffff:192.0.2.7", "::ffff:192.0.2.8", "::ffff:192.0.2.9"):  # on a socket for both, not neighbours
+        enter(doors, address)
+    assert (len(doors), Transport.aborted) == (9, 1)
 
 
 async def _turns() -> None:
