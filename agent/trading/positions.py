@@ -11,7 +11,7 @@ from agent.model.engine import Entry, Settlement
 from agent.model.events import Events, Settled
 from agent.trading.journal import Journal
 from agent.trading.lives import Lives
-from agent.trading.reconciling import LISTED_S, pause_s
+from agent.trading.reconciling import LISTED_S, age_s, pause_s
 from agent.world import World
 from protocol import messages
 from protocol.messages import ToHub
@@ -37,8 +37,8 @@ class Positions:
         self._offer = offer
         self._lives = lives
         self._world = world
-        self._tells_hub = tells_hub
-        self._hub_takes_it = False
+        self._may_tell = tells_hub
+        self._tells_hub = False
 
     def follow(self, entry: Entry) -> None:
         """Wait for the end of what stands."""
@@ -48,9 +48,10 @@ class Positions:
 
     def connected(self, features: list[str]) -> None:
         """Tell a hub that wants to know what it has not been told."""
-        self._hub_takes_it = messages.SETTLED in features
-        for entry in self._journal.settled_and_not_told() if self._hub_takes_it and self._tells_hub else ():
-            self._tell(entry)
+        self._tells_hub = self._may_tell and messages.SETTLED in features
+        if self._tells_hub:
+            for entry in self._journal.settled_and_not_told():
+                self._tell(entry)
 
     async def _settle(self, entry: Entry, driver: Driver) -> None:
         """An estimate is followed by a second wait, for the confirmation."""
@@ -67,13 +68,13 @@ class Positions:
             try:
                 return await driver.settle(entry)
             except Exception:  # noqa: BLE001 one position ends no agent; the text may hold a secret
-                age_s = (self._world.read().wall_ms - (entry.submitted_wall_ms or 0)) / 1000
-                if age_s > LISTED_S:
+                age = age_s(entry, self._world.read().wall_ms)
+                if age > LISTED_S:
                     return None
-                await self._world.sleep(pause_s(max(0, age_s)))
+                await self._world.sleep(pause_s(age))
 
     def _tell(self, entry: Entry) -> None:
-        if not (self._hub_takes_it and self._tells_hub) or entry.result is None or entry.source is None:
+        if not self._tells_hub or entry.result is None or entry.source is None:
             return
         at_ms = max(0, entry.settled_ms or 0)
         if self._offer(messages.Settled(entry.order.id, entry.result, entry.source, at_ms)):

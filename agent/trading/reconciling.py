@@ -38,6 +38,11 @@ def pause_s(age_s: float) -> float:
     return min(max(age_s / 2, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
 
 
+def age_s(entry: Entry, wall_ms: int) -> float:
+    """How long ago it was submitted, by the wall's clock."""
+    return max(0, wall_ms - (entry.submitted_wall_ms or entry.order.created_ms)) / 1000
+
+
 class Reconciling:
     """`conclude` writes an outcome down and tells it, `resolve` only where it is unknown, as `resolutions` say."""
 
@@ -93,8 +98,10 @@ class Reconciling:
             self._conclude(entry.order.id, engine.conclude(found or Ambiguous(why), self._now_ms()))
 
     async def _until_known(self, entry: Entry) -> None:
-        while (age_s := self._age_s(entry)) < LISTED_S and self._drivers.that_took(entry) is not None:
-            await self._world.sleep(pause_s(age_s))
+        while (age := age_s(entry, self._world.read().wall_ms)) < LISTED_S:
+            if self._drivers.that_took(entry) is None:
+                return
+            await self._world.sleep(pause_s(age))
             if not self._is_unknown(entry.order.id):
                 return
             found = await self._find(entry)
@@ -127,10 +134,6 @@ class Reconciling:
     def _is_in(self, order_id: int, state: State) -> bool:
         entry = self._journal.entry(order_id)
         return entry is not None and entry.state is state
-
-    def _age_s(self, entry: Entry) -> float:
-        began_ms = entry.submitted_wall_ms or entry.order.created_ms
-        return max(0, self._world.read().wall_ms - began_ms) / 1000
 
 
 def _gone(entry: Entry) -> Reason:
