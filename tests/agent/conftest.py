@@ -19,7 +19,7 @@ from agent.vault import Vault
 from tests.exchange.server import Exchange
 from tests.services.waiting import eventually
 
-from .hub_on_loopback import HubOnLoopback
+from .hub_on_loopback import HubOnLoopback, hub_on_loopback
 
 
 class Trader:
@@ -63,12 +63,8 @@ def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 async def hub() -> AsyncIterator[HubOnLoopback]:
-    hub = HubOnLoopback()
-    await hub.start()
-    try:
+    async with hub_on_loopback() as hub:
         yield hub
-    finally:
-        await hub.stop()
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ It does what it is told and writes down what it hears, so that a test can script
 
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -214,3 +216,14 @@ class HubOnLoopback:
 
 def _answer(status: int, message: str, data: Any = None) -> web.Response:
     return web.json_response({"code": status, "message": message, "data": data}, status=status)
+
+
+@asynccontextmanager
+async def hub_on_loopback() -> AsyncIterator[HubOnLoopback]:
+    """One that has started, and is gone at the end."""
+    hub = HubOnLoopback()
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.stop()

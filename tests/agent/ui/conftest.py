@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,11 @@ from PyQt6.QtWidgets import QApplication
 
 from agent import language
 from agent.ui.loop import DeskLoop
+from tests.services.hub_process import HubProcess
+
+from .desk_person import add_user
+
+_numbers = count(1)
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -35,3 +41,22 @@ def run(qapp: QApplication) -> Iterator[Run]:
     finally:
         loop.close()
         asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A hub process for the tests of a file."""
+    hub = HubProcess(tmp_path_factory.mktemp("hub"))
+    hub.start()
+    try:
+        yield hub
+    finally:
+        hub.kill()
+
+
+@pytest.fixture
+def name(hub: HubProcess) -> str:
+    """A trader of this test's own."""
+    name = f"trader{next(_numbers)}"
+    add_user(hub, name)
+    return name

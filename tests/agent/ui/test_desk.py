@@ -2,8 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,26 +17,6 @@ from tests.services.hub_process import HubProcess
 
 from .conftest import Run
 from .desk_person import DeskPerson, add_user, press, published
-
-_numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    hub = HubProcess(tmp_path_factory.mktemp("hub"))
-    hub.start()
-    try:
-        yield hub
-    finally:
-        hub.kill()
-
-
-@pytest.fixture
-def name(hub: HubProcess) -> str:
-    """A trader of this test's own."""
-    name = f"trader{next(_numbers)}"
-    add_user(hub, name)
-    return name
 
 
 @pytest.fixture

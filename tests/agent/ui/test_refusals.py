@@ -1,9 +1,6 @@
 """Why there is no session, or no more: each in the login window's own words, through real windows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,41 +10,11 @@ from agent.model.events import End, SessionEnded
 from agent.ui import refusals
 from agent.vault import MemoryVault
 from protocol import closes
-from tests.agent.hub_on_loopback import HubOnLoopback
+from tests.agent.hub_on_loopback import hub_on_loopback
 from tests.services.hub_process import HubProcess
 
 from .conftest import Run
 from .desk_person import PASSWORD, DeskPerson, add_user, published
-
-_numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    hub = HubProcess(tmp_path_factory.mktemp("hub"))
-    hub.start()
-    try:
-        yield hub
-    finally:
-        hub.kill()
-
-
-@pytest.fixture
-def name(hub: HubProcess) -> str:
-    name = f"person{next(_numbers)}"
-    add_user(hub, name)
-    return name
-
-
-@asynccontextmanager
-async def small_hub() -> AsyncIterator[HubOnLoopback]:
-    """A hub that can be told to refuse."""
-    hub = HubOnLoopback()
-    await hub.start()
-    try:
-        yield hub
-    finally:
-        await hub.stop()
 
 
 def test_too_many_wrong_passwords_say_to_wait(
@@ -105,7 +72,7 @@ def test_an_account_that_ends_while_the_window_is_open_is_told_at_once_and_what_
 
 def test_a_program_too_old_for_the_hub_is_told_to_be_updated(run: Run, qapp: QApplication, tmp_path: Path) -> None:
     async def story() -> None:
-        async with small_hub() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
+        async with hub_on_loopback() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
             hub.refuses_sockets = 400
             person.log_in("alice", hub.password)
             await person.is_told("update the older one")
@@ -115,7 +82,7 @@ def test_a_program_too_old_for_the_hub_is_told_to_be_updated(run: Run, qapp: QAp
 
 def test_a_clock_far_off_is_told_beside_the_connection(run: Run, qapp: QApplication, tmp_path: Path) -> None:
     async def story() -> None:
-        async with small_hub() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
+        async with hub_on_loopback() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
             hub.clock_ahead_ms = 3_600_000
             person.log_in("alice", hub.password)
             clock = person.desk.main.panel.clock
@@ -128,7 +95,7 @@ def test_a_hub_that_replaces_the_session_and_one_that_ends_it_are_told_apart(
     run: Run, qapp: QApplication, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        async with small_hub() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
+        async with hub_on_loopback() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
             for close, words in ((closes.SESSION_REPLACED, "Logged in elsewhere"), (closes.TOKEN_EXPIRED, "24 hours")):
                 person.log_in("alice", hub.password)
                 await person.sees(lambda: person.desk.view.is_connected, "the connection")
@@ -143,7 +110,7 @@ def test_a_remembered_password_logs_in_by_itself_and_one_that_is_not_does_not(
 ) -> None:
     async def story() -> None:
         vault = MemoryVault()
-        async with small_hub() as hub:
+        async with hub_on_loopback() as hub:
             async with DeskPerson(qapp, tmp_path, hub.url, vault=vault) as person:
                 person.desk.login.remember.setChecked(True)
                 person.log_in("alice", hub.password)
