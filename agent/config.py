@@ -23,8 +23,10 @@ from agent.language import _
 from agent.model.account import is_loopback, normal_server
 from agent.model.rules import Rules
 from protocol.messages import Increment
-from protocol.settings import N_, Program, is_language, setting
+from protocol.settings import LANGUAGES, N_, Program, setting, spoken, wanted
 
+ADDRESS: Final = N_("http:// or https://, a host and a port")
+SYMBOLS: Final = N_("symbols with commas between them, such as BTCUSDT,ETHUSDT")
 SYMBOL: Final = re.compile("[A-Z0-9]{5,20}")
 Stake = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Ratio = Annotated[Decimal, Field(gt=0, max_digits=4, decimal_places=2)]
@@ -48,9 +50,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    server_url: str = setting(
-        N_("The hub to take orders from."), "http://127.0.0.1:8000", takes=N_("http:// or https://, a host and a port")
-    )
+    server_url: str = setting(N_("The hub to take orders from."), "http://127.0.0.1:8000", takes=ADDRESS)
     insecure_http: bool = setting(
         N_("Whether plain http may reach another machine: passwords and orders can then be read on the way."), False
     )
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     allowed_symbols: Annotated[frozenset[str], NoDecode] = setting(
         N_("The symbols that are placed; orders for others are rejected."),
         frozenset({"BTCUSDT", "ETHUSDT"}),
-        takes=N_("symbols with commas between them, such as BTCUSDT,ETHUSDT"),
+        takes=SYMBOLS,
     )
 
     payout_ten_minute: Ratio = setting(N_("Payout ratio of TEN_MINUTE: profit per unit of stake."), Decimal("0.80"))
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         N_("A file with the vault's passphrase, where the system has no keyring."), usual=N_("none")
     )
     language: str | None = setting(
-        N_("The language of terminal and windows."), takes=N_("en or zh_CN"), usual=N_("the system's")
+        N_("The language of terminal and windows."), takes=LANGUAGES, usual=N_("the system's")
     )
     report_settlement: bool = setting(N_("Whether the hub hears how a position settled (never an amount)."), True)
 
@@ -128,8 +128,7 @@ class Settings(BaseSettings):
         try:
             return normal_server(value)
         except ValueError:
-            what = _("http:// or https://, a host and a port")
-            raise ValueError(_("takes {what}").format(what=what)) from None
+            raise wanted(_, ADDRESS) from None
 
     @field_validator("data_dir", "vault_passphrase_file")
     @classmethod
@@ -172,17 +171,13 @@ class Settings(BaseSettings):
     @classmethod
     def _spelled(cls, symbols: frozenset[str]) -> frozenset[str]:
         if not symbols or not all(SYMBOL.fullmatch(symbol) for symbol in symbols):
-            raise ValueError(
-                _("takes {what}").format(what=_("symbols with commas between them, such as BTCUSDT,ETHUSDT"))
-            )
+            raise wanted(_, SYMBOLS)
         return symbols
 
     @field_validator("language")
     @classmethod
     def _spoken(cls, language: str | None) -> str | None:
-        if language and not is_language(language):
-            raise ValueError(_("takes {what}").format(what=_("en or zh_CN")))
-        return language
+        return spoken(language, _)
 
     def limits(self) -> Rules:
         """What the settings bind an order to; the trader's own rules may bind it further."""

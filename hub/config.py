@@ -24,13 +24,19 @@ from pydantic_settings import (
 )
 
 from hub.language import _
-from protocol.settings import N_, setting
+from protocol.settings import N_, setting, wanted
 
 EMBEDDED_REDIS = "embedded://"
 SECRET_BYTES = 32
 DATABASE_URL = re.compile(r"sqlite\+aiosqlite:///.*|mysql\+asyncmy://[^/]+/[^/]+")
 REDIS_URL = re.compile(r"rediss?://[^/]+.*|unix://.+")
 PUBLISHED_SECRETS = frozenset({"your-secret-key", "admin-secret-token"})
+NETWORKS = N_("addresses or networks with commas between them, such as 10.0.0.5,10.0.0.0/8")
+ADMIN_TOKEN: Any = setting(
+    N_("The bootstrap admin's token; commands send it."),
+    takes=N_("at least 32 random bytes"),
+    usual=N_("made once, kept in the data directory"),
+)
 
 
 class Settings(BaseSettings):
@@ -70,7 +76,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = setting(
         N_("From these proxies, and from nobody else, X-Forwarded-For is believed, from right to left."),
         "",
-        takes=N_("addresses or networks with commas between them, such as 10.0.0.5,10.0.0.0/8"),
+        takes=NETWORKS,
         usual=N_("none"),
     )
     jwt_secret: SecretStr | None = setting(
@@ -78,11 +84,7 @@ class Settings(BaseSettings):
         takes=N_("at least 32 random bytes"),
         usual=N_("made once, kept in the data directory"),
     )
-    admin_token: SecretStr | None = setting(
-        N_("The bootstrap admin's token; commands send it."),
-        takes=N_("at least 32 random bytes"),
-        usual=N_("made once, kept in the data directory"),
-    )
+    admin_token: SecretStr | None = ADMIN_TOKEN
     timezone: str = setting(
         N_("The zone of times in the HTTP interface."), "UTC", takes=N_("an IANA name such as Asia/Shanghai")
     )
@@ -150,8 +152,7 @@ class Settings(BaseSettings):
             try:
                 ip_network(part)
             except ValueError:
-                what = _("addresses or networks with commas between them, such as 10.0.0.5,10.0.0.0/8")
-                raise ValueError(_("takes {what}").format(what=what)) from None
+                raise wanted(_, NETWORKS) from None
         return text
 
     @field_validator("database_url")

@@ -21,7 +21,7 @@ from hub.errors import Unavailable
 from hub.orders.family import COMPARE
 from hub.runtime import memory, metrics
 from hub.runtime.logs import configure
-from hub.sessions.door import DoorProtocol, raise_descriptor_limit
+from hub.sessions.door import DoorProtocol
 from hub.sessions.wire import WireProtocol
 from hub.store import Store
 from hub.store.installation import ALIVE_S
@@ -48,7 +48,6 @@ def serve(
     `alone`: an embedded Redis beside a server database is meant; no other hub uses that database.
     """
     configure(settings.log_format)
-    raise_descriptor_limit()
     _refuse_embedded(settings, workers, alone)
     with _locked(settings):
         _prepare_database(settings)
@@ -63,9 +62,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     if workers > 1:
         _share_metrics(settings, port)
         start_worker_group()
-        uvicorn.run(
-            "hub.app:from_environment", factory=True, workers=workers, **uvicorn_options(host, port, settings.proxies)
-        )
+        uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **options)
         return 0
     app = build(settings)
     uvicorn.Server(uvicorn.Config(app, **options)).run()

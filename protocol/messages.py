@@ -25,6 +25,8 @@ SETTLED: Final = "settled"
 INCREMENTS: Final[tuple[Increment, ...]] = get_args(Increment)
 DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed", "rejected"})
+"""What may replace an `unknown`: it was found out what became of it. Never `expired`."""
 
 INCREMENT_SECONDS: Final[dict[Increment, int]] = {
     "TEN_MINUTE": 600,

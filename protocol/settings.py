@@ -45,9 +45,20 @@ def setting(meaning: str, default: object = None, **more: Any) -> Any:
     return Field(description=meaning, json_schema_extra=facts, **more)
 
 
-def is_language(tag: str) -> bool:
-    """Whether a tag (`zh-CN`, `en_US.UTF-8`) names a language that there is."""
-    return re.fullmatch(r"(en|zh|C|POSIX)([-_.@:].*)?", tag) is not None
+LANGUAGES: Final = N_("en or zh_CN")
+
+
+def spoken(tag: str | None, text: Text) -> str | None:
+    """A tag (`zh-CN`, `en_US.UTF-8`) that names a language that there is, or none. Raises ValueError."""
+    if tag and re.fullmatch(r"(en|zh|C|POSIX)([-_.@:].*)?", tag) is None:
+        raise wanted(text, LANGUAGES)
+    return tag
+
+
+def wanted(text: Text, what: str) -> ValueError:
+    """The error of a validator that can say no more than what the field takes."""
+    _ = text
+    return ValueError(_("takes {what}").format(what=text(what)))
 
 
 class WrongSettings(Exception):
@@ -331,6 +342,15 @@ def _bare(annotation: Any) -> Any:
 def _extra(field: FieldInfo, name: str) -> str:
     extra = field.json_schema_extra
     return str(extra.get(name) or "") if isinstance(extra, dict) else ""
+
+
+def lines(rows: list[Setting], text: Text) -> Iterator[str]:
+    """For a terminal: a setting with its value and source, and a line with its meaning."""
+    _ = text
+    for row in rows:
+        value = row.value or f"({row.default})"
+        yield _("{name} = {value}  ({source})").format(name=row.name, value=value, source=text(row.source))
+        yield _("    {meaning} Takes {takes}.").format(meaning=row.meaning, takes=row.takes)
 
 
 def page(rows: list[Setting], text: Text) -> str:

@@ -17,7 +17,7 @@ from agent.drivers.binance.facts import FactsBroken, facts_of
 from agent.language import _
 from agent.model import consent
 from agent.model.account import is_loopback
-from agent.model.consent import NEEDED, TEXT, VERSION, WORDS
+from agent.model.consent import TEXT, VERSION, WORDS
 from agent.trading.controls import Controls, Resolution
 from agent.trading.journal import FILE_NAME, Journal
 
@@ -61,7 +61,7 @@ def show_status(as_json: AsJson = False, user: User = None, server: Server = Non
     """One line, or JSON."""
     with opened(user, server, data_dir) as (config, _folder, controls):
         held, exchange = controls.held(), _exchange(config)
-        missing = _missing(controls)
+        missing = consent.missing(controls.held().rules)
     off = consent.refusal(held.consent, exchange)
     if as_json:
         told: dict[str, Any] = {"is_live": off is None, "exchange": exchange, "paused": held.paused}
@@ -125,12 +125,8 @@ def _exchange(config: Settings) -> str:
         fail(str(error), REFUSED)
 
 
-def _missing(controls: Controls) -> list[str]:
-    return [key for key in NEEDED if getattr(controls.held().rules, key) is None]
-
-
 def _want_limits(controls: Controls) -> None:
-    missing = _missing(controls)
+    missing = consent.missing(controls.held().rules)
     if missing:
         sets = ", ".join(f"agent limits set {key} …" for key in missing)
         fail(_("Set these limits first: {}").format(sets), REFUSED)

@@ -8,7 +8,7 @@ import typer
 from agent.cli.options import AsJson, DataDir, Server, settings
 from agent.config import PROGRAM
 from agent.language import _
-from protocol.settings import Setting, listed, page
+from protocol.settings import Setting, lines, listed, page
 
 
 def show_settings(
@@ -25,10 +25,8 @@ def show_settings(
     elif as_page:
         typer.echo(settings_page(rows))
     else:
-        for row in rows:
-            value = row.value or f"({row.default})"
-            typer.echo(_("{name} = {value}  ({source})").format(name=row.name, value=value, source=_(row.source)))
-            typer.echo(_("    {meaning} Takes {takes}.").format(meaning=row.meaning, takes=row.takes))
+        for line in lines(rows, _):
+            typer.echo(line)
 
 
 def settings_page(rows: list[Setting]) -> str:

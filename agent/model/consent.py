@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from agent.model.reasons import N_, Reason
+from agent.model.rules import Rules
 
 VERSION: Final = 1
 """Raised with every change of the text."""
@@ -33,6 +34,11 @@ class Consent(msgspec.Struct, frozen=True):
     version: int
     exchange: str
     at_ms: int
+
+
+def missing(rules: Rules) -> list[str]:
+    """Those of the limits that nobody trades live without, and that are not set."""
+    return [key for key in NEEDED if getattr(rules, key) is None]
 
 
 def refusal(consent: Consent | None, exchange: str) -> Reason | None:

@@ -29,6 +29,7 @@ from agent.trading.reports import Reports
 from agent.trading.terms import Approved
 from agent.world import World, deadline
 from protocol.messages import (
+    FACTS,
     Cancel,
     Error,
     Halted,
@@ -45,7 +46,6 @@ from protocol.messages import (
 )
 
 NOT_THIS_ONE: Final = Reason("order.another")
-FACTS: Final = frozenset({"success", "failed", "rejected"})
 
 
 class Executor:

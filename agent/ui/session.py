@@ -21,7 +21,6 @@ from agent.model.engine import Mode, Refused
 from agent.model.events import Event, SessionEnded
 from agent.model.limits import Case
 from agent.model.reasons import Reason
-from agent.model.rules import written
 from agent.model.tally import tally
 from agent.model.usage import Usage, usage
 from agent.trading.controls import Controls
@@ -119,8 +118,7 @@ class DeskSession:
 
     def missing_limits(self) -> list[str]:
         """The rules without which nobody trades live. Raises ControlsBroken."""
-        own = self.controls.rules()
-        return [key for key in consent.NEEDED if written(own, key) is None]
+        return consent.missing(self.controls.rules())
 
     def accept_risks(self) -> None:
         """The person has read them and typed the words. Raises ControlsBroken."""

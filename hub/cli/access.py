@@ -17,11 +17,13 @@ from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.cli.errors import Misused
-from hub.config import Settings
+from hub.config import ADMIN_TOKEN, Settings
 from hub.language import _
-from protocol.settings import N_, Program, WrongSettings, is_language, read, setting
+from protocol.settings import LANGUAGES, N_, Program, WrongSettings, read, setting, spoken
 
 S = TypeVar("S", bound=BaseSettings)
+
+ADDRESS: Final = N_("http:// or https://, for example http://127.0.0.1:8000")
 
 
 class Access(BaseSettings):
@@ -32,26 +34,20 @@ class Access(BaseSettings):
     url: str = setting(
         N_("The hub that commands talk to."),
         "http://127.0.0.1:8000",
-        takes=N_("http:// or https://, for example http://127.0.0.1:8000"),
+        takes=ADDRESS,
     )
     timeout: float = setting(N_("How long one request of a command may take."), 10, gt=0, le=600, unit=N_("seconds"))
     language: str | None = setting(
         N_("The language of the command line; from the environment only."),
-        takes=N_("en or zh_CN"),
+        takes=LANGUAGES,
         usual=N_("the system's"),
     )
-    admin_token: SecretStr | None = setting(
-        N_("The bootstrap admin's token; commands send it."),
-        takes=N_("at least 32 random bytes"),
-        usual=N_("made once, kept in the data directory"),
-    )
+    admin_token: SecretStr | None = ADMIN_TOKEN
 
     @field_validator("language")
     @classmethod
     def _spoken(cls, language: str | None) -> str | None:
-        if language and not is_language(language):
-            raise ValueError(_("takes {what}").format(what=_("en or zh_CN")))
-        return language
+        return spoken(language, _)
 
     @field_validator("url")
     @classmethod
@@ -59,11 +55,7 @@ class Access(BaseSettings):
         url = url.strip().rstrip("/")
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(
-                _("is no address of a hub; takes {what}").format(
-                    what=_("http:// or https://, for example http://127.0.0.1:8000")
-                )
-            )
+            raise ValueError(_("is no address of a hub; takes {what}").format(what=_(ADDRESS)))
         return url
 
 

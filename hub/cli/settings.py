@@ -11,7 +11,7 @@ from hub.cli.access import PROGRAM, access, load_settings
 from hub.cli.arguments import AsJson
 from hub.cli.screen import say, show_json, show_line
 from hub.language import _
-from protocol.settings import Setting, listed, page
+from protocol.settings import Setting, lines, listed, page
 
 
 def settings(
@@ -24,13 +24,8 @@ def settings(
     elif as_page:
         show_line(settings_page(rows))
     else:
-        for row in rows:
-            say(
-                _("{name} = {value}  ({source})").format(
-                    name=row.name, value=row.value or f"({row.default})", source=_(row.source)
-                )
-            )
-            say(_("    {meaning} Takes {takes}.").format(meaning=row.meaning, takes=row.takes))
+        for line in lines(rows, _):
+            say(line)
 
 
 def settings_page(rows: list[Setting]) -> str:

@@ -52,14 +52,14 @@ class Peers:
                 PROCESSES, now_s - ALIVE_S, "+inf", byscore=True
             )
         found = [name.decode() for name in names]
-        self._seen.update(dict.fromkeys(found, time.monotonic()))
+        now = time.monotonic()
+        seen = self._seen | dict.fromkeys(found, now)
+        self._seen = {name: at for name, at in seen.items() if at > now - ALIVE_S}
         return found
 
     async def alive_lately(self) -> set[str]:
         """Those, and who was among them a moment ago, though Redis has been emptied since. Raises Unavailable."""
         await self.alive()
-        since = time.monotonic() - ALIVE_S
-        self._seen = {name: seen for name, seen in self._seen.items() if seen > since}
         return set(self._seen)
 
     def on_started(self, name: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
-from protocol.messages import LONGEST_WINDOW_S, Order, Outcome
+from protocol.messages import FACTS, LONGEST_WINDOW_S, Order, Outcome
 
 REPORTING_MS: Final = 3_600_000
 """How long after its window an order's results are still taken (and its claims kept)."""
@@ -212,8 +212,6 @@ CONFIRMED: Final = "confirmed"
 """How a settlement ends that is final; an estimate gives way to any."""
 PLACED: Final[frozenset[Outcome]] = frozenset({"success", "failed", "unknown"})
 """Outcomes of an order that was submitted, or may have been."""
-FACTS: Final[frozenset[Outcome]] = frozenset({"success", "failed", "rejected"})
-"""What may replace an `unknown`: it was found out what became of it. Never `expired`."""
 
 
 def may_replace(outcome: Outcome | None, reported: Outcome, *, is_presumed: bool) -> bool:

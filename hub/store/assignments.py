@@ -13,11 +13,11 @@ from sqlalchemy import and_, case, func, insert, literal_column, null, select, u
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from hub.model.delivery import CONFIRMED, FACTS, OVERDUE, UNHEARD, Delivery, State, holder_of
+from hub.model.delivery import CONFIRMED, OVERDUE, UNHEARD, Delivery, State, holder_of
 from hub.model.records import Absent, AssignmentRow, KnownOutcome
 from hub.store.tables import order_assignments as rows
 from hub.store.tables import users
-from protocol.messages import Outcome
+from protocol.messages import FACTS, Outcome
 
 from .database import Database
 

@@ -23,9 +23,6 @@ that are pushed to speak WebSocket: [`protocol/README.md`](../../protocol/README
 """
 
 
-SAID = (("default", "default"), ("at most, in characters,", "maxLength"))
-
-
 def page(document: dict[str, Any]) -> str:
     """The whole page."""
     sections = [

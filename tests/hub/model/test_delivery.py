@@ -17,7 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hub.clock import now_ms
 from hub.model.delivery import (
-    FACTS,
     MOVES,
     OVERDUE,
     REPORTING_MS,
@@ -45,7 +44,7 @@ from hub.orders.facts import ChunkSent
 from hub.orders.ledger import Ledger
 from hub.store import Store
 from hub.store.migrations import migrate
-from protocol.messages import OUTCOMES, Order, Outcome
+from protocol.messages import FACTS, OUTCOMES, Order, Outcome
 from tests.services.fixtures import Stores
 
 DEVICES = ("phone", "laptop", "poll:7")
