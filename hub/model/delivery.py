@@ -162,10 +162,12 @@ def apply(delivery: Delivery, event: Event) -> Delivery:
     match event:
         case Claimed():
             return replace(moved, device_id=event.device_id, claimed_ms=event.at_ms)
-        case Acked() if delivery.acked_ms is None:
-            return replace(moved, acked_ms=event.at_ms)
-        case Reported() if may_replace(delivery.outcome, event.outcome, is_presumed=delivery.is_presumed):
-            return _reported(moved, event)
+        case Acked():
+            return _acked(moved, event.at_ms)
+        case Reported():
+            acked = _acked(moved, event.at_ms)  # whoever reports has it, also where the outcome stays as it is
+            is_news = may_replace(delivery.outcome, event.outcome, is_presumed=delivery.is_presumed)
+            return _reported(acked, event) if is_news else acked
         case Settled() if not (delivery.settlement or "").endswith(CONFIRMED):
             return replace(moved, settlement=event.settlement, settled_ms=event.at_ms)
         case WindowOver() | GraceOver() if after is State.DONE and delivery.outcome is None:
@@ -222,10 +224,13 @@ def may_replace(outcome: Outcome | None, reported: Outcome, *, is_presumed: bool
     return outcome is None or outcome == "expired"
 
 
+def _acked(moved: Delivery, at_ms: int) -> Delivery:
+    return moved if moved.acked_ms is not None else replace(moved, acked_ms=at_ms)
+
+
 def _reported(moved: Delivery, event: Reported) -> Delivery:
     return replace(
         moved,
-        acked_ms=moved.acked_ms if moved.acked_ms is not None else event.at_ms,
         executed_ms=event.at_ms,
         outcome=event.outcome,
         message=event.message,

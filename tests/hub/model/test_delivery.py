@@ -208,6 +208,14 @@ def test_unknown_gives_way_to_a_fact_and_never_to_expired(is_presumed: bool) -> 
     assert replaces == ["success", "failed", "rejected", *(["unknown"] if is_presumed else [])]
 
 
+def test_a_report_says_that_the_device_has_the_order_also_where_the_outcome_stays() -> None:
+    """As the upsert has it, which keeps the first time that a device said so."""
+    presumed = apply(handed_out(1, 7, "d", 5, was_sent=True), GraceOver())
+    assert (presumed.outcome, presumed.is_presumed, presumed.acked_ms) == ("unknown", True, None)
+    reported = apply(presumed, Reported("d", "expired", 9))
+    assert (reported.outcome, reported.is_presumed, reported.acked_ms) == ("unknown", True, 9)
+
+
 def test_the_windows_end_is_outside_and_results_have_an_hour_more() -> None:
     order = Order(1, "TEN_MINUTE", "BTCUSDT", "LONG", 60, 1_000, 61_000)
     assert is_in_window(order, 60_999)
