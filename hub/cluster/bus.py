@@ -47,10 +47,12 @@ class UserChanged(_Event, frozen=True, tag="user"):
 
 
 class Joined(_Event, frozen=True, tag="joined"):
-    """Connections that one process has taken: others drop older ones of the same users."""
+    """Connections that one process has taken: others drop older ones of the same users. `since`, where it is not empty:
+    for each user the id of the event that said so first, None where this is the first."""
 
     process: str
     user_ids: list[int]
+    since: list[tuple[int, int] | None] = []
 
 
 class SurveyAsked(_Event, frozen=True, tag="roll_call"):
@@ -138,11 +140,12 @@ class Bus:
         Asked for every second. The stream counts all that were ever added to it; what had been added by the last call
         and is not read by this one will not come. Raises Unavailable.
         """
+        seen, read = self._seen, self._read  # while the answer is under way, more may be read than it counts
         last, added = await self._position()
-        is_gap = self._read < self._added_before or added < self._read
+        is_gap = self._read < self._added_before or added < read
         if is_gap:
             self._read = added
-        if last < self._seen:
+        if last < seen:
             # The stream began anew under a clock behind the old one: its next ids would stay below what we wait for.
             is_gap, self._seen = True, last
         self._added_before = added

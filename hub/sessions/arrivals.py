@@ -1,11 +1,13 @@
 """Sessions that have said hello: announced to the other processes, and handed on in batches.
 
-A user has one session: of two processes that each have one, the one that was announced earlier ends its. The invariant:
-who could not be announced is announced by a resync, and is the newer one until then.
+A user has one session: of two processes that each have one, the one that was announced earlier ends its. The
+invariants: who could not be announced is announced by a resync, and is the newer one until then; and a session keeps
+the place that its first announcement gave it, so that of two never both end, and never the newer one.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import zip_longest
 from typing import Final
 
 import structlog
@@ -38,6 +40,7 @@ class Arrivals:
         self._process = process
         self._waiting: list[Session] = []
         self._someone_waits = asyncio.Event()
+        self._announcing = asyncio.Lock()
 
     def add(self, session: Session) -> None:
         """The session has said hello."""
@@ -75,10 +78,10 @@ class Arrivals:
         """Ends sessions here whose users have newer ones at another process."""
         if event.process == self._process:
             return
-        for user_id in event.user_ids:
+        for user_id, since in zip_longest(event.user_ids, event.since):
             session = self._registry.get(user_id)
             # Not announced yet means that ours is the newer one: its own event will come after this one.
-            if session is not None and session.announced is not None and session.announced < event_id:
+            if session is not None and session.announced is not None and session.announced < (since or event_id):
                 self._registry.close(session, closes.SESSION_REPLACED)
 
     async def _announce_or_doubt(self, batch: list[Session]) -> None:
@@ -91,6 +94,9 @@ class Arrivals:
     async def _announce(self, sessions: list[Session]) -> None:
         if not sessions:
             return
-        event_id = await self._bus.announce(Joined(self._process, [session.user_id for session in sessions]))
-        for session in sessions:
-            session.announced = event_id
+        async with self._announcing:  # a session whose first announcement is under way has no place yet
+            since = [session.announced for session in sessions]
+            joined = Joined(self._process, [session.user_id for session in sessions], since if any(since) else [])
+            event_id = await self._bus.announce(joined)
+            for session in sessions:
+                session.announced = session.announced or event_id

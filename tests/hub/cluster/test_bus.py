@@ -34,6 +34,7 @@ EVERY_KIND: list[Event] = [
     UserChanged(7),
     UserChanged(7, 3, Account(7, "ann", "trader", 1, None, "token", 5)),
     Joined("process", [7, 8]),
+    Joined("process", [7, 8], [None, (5, 1)]),
     SurveyAsked("request"),
     Started("process"),
 ]
@@ -133,6 +134,27 @@ async def test_what_is_not_understood_leaves_a_doubt_and_listening_goes_on(
     assert here.heard == [OrderPublished(1)]
     assert "an event was not understood" in here.doubts
     assert not await has_gap_after_two_looks(here)
+
+
+async def test_what_is_read_while_the_stream_is_asked_is_no_gap(two: tuple[Process, Process]) -> None:
+    """The answer is older than what came meanwhile over the other connection."""
+    here, there = two
+    asked = here.redis.xinfo_stream
+
+    async def slow_answer(name: str) -> object:
+        answer = await asked(name)
+        event_id = await there.bus.announce(OrderPublished(2))
+        await eventually(lambda: event_id in here.ids, "it is read before the answer is there")
+        return answer
+
+    async with here.reading():
+        await there.bus.announce(OrderPublished(1))
+        await eventually(lambda: here.heard, "an event is heard")
+        here.redis.xinfo_stream = slow_answer  # type: ignore[method-assign,assignment]
+        await here.bus.find_gap()
+        await here.bus.find_gap()
+        assert here.doubts == []
+        assert here.ids == sorted(set(here.ids))
 
 
 async def test_a_trimmed_event_is_missed_and_noticed(two: tuple[Process, Process]) -> None:
