@@ -37,7 +37,7 @@ def run(qapp: QApplication) -> Iterator[Run]:
     loop = DeskLoop(qapp)
     asyncio.set_event_loop(loop)
     try:
-        yield lambda life: loop.run_until_complete(asyncio.wait_for(life, 60))
+        yield lambda life: loop.run_until_complete(asyncio.wait_for(life, 120))
     finally:
         loop.close()
         asyncio.set_event_loop(None)

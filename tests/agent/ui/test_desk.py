@@ -9,6 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 
+from agent.model import events
 from agent.model.engine import Mode
 from agent.ui.orders_model import PROFIT, STATE
 from agent.ui.rows import Stage
@@ -171,23 +172,40 @@ def test_the_language_changes_what_is_on_the_screen(
     run(story())
 
 
+@pytest.mark.parametrize(
+    ("session_s", "due_s"), [(3, 6), pytest.param(20, 40, marks=pytest.mark.faults)], ids=["3 and 6 s", "20 and 40 s"]
+)
 def test_a_position_settles_while_the_login_window_shows(
-    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str, session_s: int, due_s: int
 ) -> None:
     async def story() -> None:
-        more = {"session_s": 3, "paper_speed": 100.0}  # due six seconds after it was placed
+        more = {"session_s": session_s, "paper_speed": 600 / due_s}
         async with DeskPerson(qapp, tmp_path, hub.url, **more) as person:
+            seen = windows_at_each_event(person)
             await person.logged_in(name)
             order_id = await published(hub, to=[name])
             await person.order_is(order_id, "success")
-            await person.is_told("24 hours of this login are over")
-            row = person.row(order_id)
-            assert row is not None
-            assert row.result is None
-            await person.sees(lambda: person.row(order_id).result, "the settlement")  # type: ignore[union-attr]
+            await person.sees(lambda: person.row(order_id).result, "the settlement", due_s + 15)  # type: ignore[union-attr]
+            assert "24 hours of this login are over" in person.desk.login.problem.text()
             assert person.desk.login.isVisible()
+            happened = [event for event, _login, _main in seen]
+            assert happened.index(events.SessionEnded) < happened.index(events.Settled)
+            assert seen[happened.index(events.Settled)] == (events.Settled, True, False)
 
     run(story())
+
+
+def windows_at_each_event(person: DeskPerson) -> list[tuple[type[events.Event], bool, bool]]:
+    """Each event's kind from now on, and whether the login window and the main window showed as it came."""
+    seen: list[tuple[type[events.Event], bool, bool]] = []
+    desk, heard = person.desk, person.desk.heard
+
+    def hear(event: events.Event) -> None:
+        seen.append((type(event), desk.login.isVisible(), desk.main.isVisible()))
+        heard(event)
+
+    desk.heard = hear  # type: ignore[method-assign]
+    return seen
 
 
 def test_two_accounts_stand_side_by_side_and_the_same_one_is_raised(
