@@ -45,7 +45,7 @@ from agent.ui.preferences import PreferencesFile
 from agent.ui.secrets import Passwords
 from agent.ui.session import DeskSession
 from agent.ui.settings_window import SettingsWindow
-from agent.ui.state import Placing, View, reduce, with_entries
+from agent.ui.state import Placing, View, reduce, sleep_seen, with_entries
 from agent.ui.tray import Tray
 from agent.ui.widgets import Words
 from agent.vault import Vault, open_vault
@@ -80,7 +80,7 @@ class Desk:
         self.first_run: FirstRun | None = None
         self.first_stake: int | None = None
         self.questions: dict[int, ConfirmWindow] = {}
-        self.sleep = SleepWatch(self._slept)
+        self.sleep = SleepWatch(self.slept)
         self._connect()
         self.dress()
         self._refreshing = QTimer()
@@ -114,6 +114,7 @@ class Desk:
         main.go_wanted.connect(lambda: self.place(Placing.AUTO))
         main.settings_wanted.connect(lambda: _show(self.settings))
         slots.connect(main.log_out_wanted, self.log_out)
+        main.sleep_seen.connect(lambda: self._show(sleep_seen(self.view)))
         main.closing.connect(self._closing)
         main.orders.resolved.connect(self.resolve)
         panel.placing_wanted.connect(self.place)
@@ -443,7 +444,8 @@ class Desk:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.quit)
 
-    def _slept(self, seconds: float) -> None:
+    def slept(self, seconds: float) -> None:
+        """This computer stood still for so long."""
         if self.session is not None:
             self.session.agent.events.emit(events.Slept(seconds))
 

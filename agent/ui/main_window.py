@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
     go_wanted = pyqtSignal()
     settings_wanted = pyqtSignal()
     log_out_wanted = pyqtSignal()
+    sleep_seen = pyqtSignal()
     closing = pyqtSignal(QCloseEvent)
 
     def __init__(self) -> None:
@@ -54,6 +55,8 @@ class MainWindow(QMainWindow):
         self._shown: tuple[Said, str] | None = None
         self.shape, self.sentence, self.notice, self.mode = QLabel(), label("sentence"), label("problem"), label("mode")
         self.mode.setWordWrap(False)
+        self.slept, self.hide_slept = label("problem"), told.button(lambda: _("Hide this notice"))
+        self.sleep_notice = QWidget()
         self.stop = told.button(lambda: self._stop_words(), "stop")
         self.settings = told.button(lambda: _("Settings…"))
         self.log_out = told.button(lambda: _("Log out"))
@@ -135,7 +138,9 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{words.mode(view.mode)} · {view.username} · {view.server} · bn-auto")
         self.stop.setText(self._stop_words())
         self.stop.setEnabled(view.ended is None)
-        show_only(self.notice, bool(_notices(view)), "\n".join(_notices(view)))
+        show_only(self.notice, bool(view.unknown), _unknown_words(view))
+        self.slept.setText(_slept_words(view))
+        self.sleep_notice.setVisible(view.slept_s is not None)
 
     def _stop_words(self) -> str:
         return _("Place again") if self._view.placing is Placing.PAUSED else _("Stop")
@@ -143,17 +148,25 @@ class MainWindow(QMainWindow):
     def _press(self) -> None:
         (self.go_wanted if self._view.placing is Placing.PAUSED else self.stop_wanted).emit()
 
-    def _arrange(self) -> None:
+    def _banner(self) -> QFrame:
         banner = QFrame()
         banner.setObjectName("banner")
         grid = QGridLayout(banner)
         grid.setColumnStretch(1, 1)
         self.shape.setFixedSize(44, 44)
-        grid.addWidget(self.shape, 0, 0, 2, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.shape, 0, 0, 3, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.sentence, 0, 1)
         grid.addWidget(self.notice, 1, 1)
-        grid.addWidget(self.mode, 0, 2, 2, 1)
-        grid.addWidget(self.stop, 0, 3, 2, 1)
+        grid.addWidget(self.sleep_notice, 2, 1)
+        slept = QHBoxLayout(self.sleep_notice)
+        slept.setContentsMargins(0, 0, 0, 0)
+        slept.addWidget(self.slept, 1)
+        slept.addWidget(self.hide_slept)
+        grid.addWidget(self.mode, 0, 2, 3, 1)
+        grid.addWidget(self.stop, 0, 3, 3, 1)
+        return banner
+
+    def _arrange(self) -> None:
         side = QScrollArea()
         side.setWidgetResizable(True)
         side.setFrameShape(QFrame.Shape.NoFrame)
@@ -177,7 +190,7 @@ class MainWindow(QMainWindow):
         parts.setChildrenCollapsible(False)
         middle = QWidget()
         whole = QVBoxLayout(middle)
-        whole.addWidget(banner)
+        whole.addWidget(self._banner())
         whole.addWidget(parts, 1)
         self.setCentralWidget(middle)
 
@@ -198,6 +211,7 @@ class MainWindow(QMainWindow):
         self.stop.clicked.connect(self._press)
         self.settings.clicked.connect(self.settings_wanted)
         self.log_out.clicked.connect(self.log_out_wanted)
+        self.hide_slept.clicked.connect(self.sleep_seen)
         stop = QShortcut(QKeySequence("Ctrl+."), self)
         stop.activated.connect(self.stop_wanted)
         self._timers = []
@@ -214,16 +228,14 @@ class MainWindow(QMainWindow):
         return next_order(self._view).tone
 
 
-def _notices(view: View) -> list[str]:
-    """What the person should do or know, besides the sentence."""
-    found = []
-    if view.unknown:
-        said = _("Outcome unknown: {count}. Look at the exchange, then say below what became of them.")
-        found.append(said.format(count=len(view.unknown)))
-    if view.slept_s is not None:
-        said = _("This computer slept for {time}. Orders that expired meanwhile: {count}; none is placed late.")
-        found.append(said.format(time=words.duration(view.slept_s), count=view.missed_asleep))
-    return found
+def _unknown_words(view: View) -> str:
+    said = _("Outcome unknown: {count}. Look at the exchange, then say below what became of them.")
+    return said.format(count=len(view.unknown))
+
+
+def _slept_words(view: View) -> str:
+    said = _("This computer slept for {time}. Orders that expired meanwhile: {count}; none is placed late.")
+    return "" if view.slept_s is None else said.format(time=words.duration(view.slept_s), count=view.missed_asleep)
 
 
 def _now_ms() -> int:

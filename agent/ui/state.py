@@ -91,6 +91,11 @@ def with_entries(view: View, entries: Iterable[Entry]) -> View:
     return msgspec.structs.replace(view, rows=Rows.of(row_of(entry) for entry in entries))
 
 
+def sleep_seen(view: View) -> View:
+    """The view of a person who knows that the computer slept."""
+    return msgspec.structs.replace(view, slept_s=None)
+
+
 def reduce(view: View, event: Event, now_ms: int) -> View:
     """The view after an event that came at `now_ms` by this computer's clock."""
     match event:

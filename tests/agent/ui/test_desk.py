@@ -155,6 +155,32 @@ def test_stop_places_nothing_and_says_so(
     run(story())
 
 
+@pytest.mark.parametrize(
+    ("speech", "said", "hides"),
+    [("en", "This computer slept for 90 min", "Hide this notice"), ("zh_CN", "本机休眠了 90 分钟", "隐藏提示")],
+)
+def test_what_was_missed_asleep_stays_until_the_person_hides_it_by_a_key(
+    run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str, speech: str, said: str, hides: str
+) -> None:
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, hub.url) as person:
+            await person.logged_in(name)
+            main = person.desk.main
+            person.desk.change("language", speech)
+            assert not main.sleep_notice.isVisible()
+            person.desk.slept(5_400)
+            await person.sees(lambda: said in main.slept.text() and main.slept.isVisible(), "how long it slept")
+            assert main.hide_slept.text() == hides
+            main.hide_slept.setFocus(Qt.FocusReason.TabFocusReason)
+            QTest.keyClick(main.hide_slept, Qt.Key.Key_Space)
+            main.flush()
+            assert not main.sleep_notice.isVisible()
+            person.desk.slept(60)
+            await person.sees(main.slept.isVisible, "the next sleep")
+
+    run(story())
+
+
 def test_the_language_changes_what_is_on_the_screen(
     run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str
 ) -> None:
