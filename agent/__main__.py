@@ -3,6 +3,7 @@
 import sys
 
 from agent.language import _
+from protocol.privacy import keep_new_files_private
 
 OURS = ("agent", "protocol")
 USAGE = 2
@@ -10,6 +11,7 @@ USAGE = 2
 
 def main() -> int:
     """Run the command line; where a package of an extra is missing, one sentence says which command brings it."""
+    keep_new_files_private()
     try:
         from agent.cli.commands import app
 

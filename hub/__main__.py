@@ -15,6 +15,7 @@ from hub.cli.errors import CommandError, Misused
 from hub.cli.screen import complain, complain_json
 from hub.cli.usage import misused
 from hub.language import _
+from protocol.privacy import keep_new_files_private
 
 INTERRUPTED = 130
 OURS = ("hub", "protocol", "sql")
@@ -22,6 +23,7 @@ OURS = ("hub", "protocol", "sql")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command: 0 done, 1 refused, 2 usage, 3 out of reach, 130 interrupted."""
+    keep_new_files_private()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without a sign for a bar or an arrow gets `?` there, and the rest of the text.

@@ -17,6 +17,7 @@ import typer
 
 from agent.cli import handed_in
 from agent.cli.options import OUT_OF_REACH, REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of
+from agent.cli.own_files import close_files
 from agent.config import Settings
 from agent.drivers.binance.answers import Kind
 from agent.drivers.binance.api import Check, WebApi, WebSession
@@ -68,6 +69,7 @@ def bind(
     config = settings(server_url=server, data_dir=data_dir)
     if user is None:
         fail(_("Say who you are: --user NAME."), USAGE)
+    close_files(config)
     try:
         account = Account(config, user)
     except JournalBroken as error:

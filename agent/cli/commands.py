@@ -16,7 +16,9 @@ from agent import __version__
 from agent.app import BUILT, build, sends_readable
 from agent.cli import doctor, headless, history, limits, live
 from agent.cli.bind import bind
+from agent.cli.doctor_files import files_finding
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of, vault_of_agent
+from agent.cli.own_files import close_files
 from agent.cli.settings import show_settings
 from agent.config import Settings
 from agent.language import _
@@ -75,6 +77,7 @@ def start(
         typer.echo(f"agent: {_('plain http: passwords and orders can be read on the way')}", err=True)
     if config.driver not in BUILT:
         fail(_("The driver {} is not built yet: use paper.").format(config.driver), USAGE)
+    close_files(config)
     if not is_headless:
         raise typer.Exit(_open_desk(config, user))
     if user is None:
@@ -115,7 +118,8 @@ def _no_such_user(user: str, names: list[str]) -> str:
 @app.command("doctor", help=_("Check what the agent needs, and say what to do."))
 def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDir = None) -> None:
     """One line a check; exit 1 if something is wrong."""
-    findings = doctor.examine(settings(server_url=server, data_dir=data_dir))
+    config = settings(server_url=server, data_dir=data_dir)
+    findings = [*doctor.examine(config), files_finding(config)]
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(findings)).decode())
     else:

@@ -31,6 +31,7 @@ def serve(
     ] = False,
 ) -> None:
     settings = load_settings()
+    _close_files(settings)
     from hub.errors import Unavailable
     from hub.server import NotServable
     from hub.server import serve as run
@@ -55,6 +56,7 @@ def migrate() -> None:
     from hub.errors import Unavailable
     from hub.store.migrations import migrate as run
 
+    _close_files(settings)
     if settings.database_url.startswith("sqlite"):
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -63,6 +65,23 @@ def migrate() -> None:
     except Unavailable as error:
         raise _not_there(error) from None
     say(_("The database is at revision {revision}.").format(revision=revision))
+
+
+def _close_files(settings: Settings) -> None:
+    """What is the hub's own and others could read is closed, and said in one line. Raises Refused."""
+    from hub.runtime.own_files import own_files
+    from protocol.privacy import OpenToOthers, close_to_others
+
+    try:
+        closed = close_to_others(own_files(settings))
+    except OpenToOthers as error:
+        raise Refused(
+            _("Others can read {path}, and it can't be closed to them: {why}.").format(path=error.path, why=error.why),
+            _("Give the hub a HUB_DATA_DIR of its own, which its user owns."),
+        ) from None
+    if closed:
+        paths = ", ".join(map(str, closed))
+        note(_("Others could read these; now only their owner can: {paths}").format(paths=paths))
 
 
 def _not_there(error: Exception) -> OutOfReach:
@@ -83,11 +102,12 @@ def doctor(
 ) -> None:
     settings = load_settings()
     from hub.cli.doctor import checks
+    from hub.cli.doctor_files import files_check
 
     if restored:
         _raise_ids(settings)
     with waiting(_("Checking…")):
-        found = asyncio.run(checks(settings))
+        found = [*asyncio.run(checks(settings)), files_check(settings)]
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:
