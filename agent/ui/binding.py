@@ -13,13 +13,14 @@ from agent.drivers.binance.facts import FactsBroken
 from agent.drivers.binance.login.client import Login, Outcome
 from agent.drivers.binance.login.jobs import job_for
 from agent.drivers.binance.login.terminal import is_installed
-from agent.language import _
 from agent.model.account import Owner
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts
+from agent.ui import words
 from agent.ui.loop import Slots
 from agent.ui.qr_window import QrWindow
 from agent.vault import Vault, VaultUnavailable
+from protocol.text import clean
 
 TIMEOUT_S = 300.0
 PROFILE = "browser"
@@ -71,7 +72,7 @@ class Binding:
         if window is None:
             return None
         if not is_installed():
-            return window.say(lambda: Reason("login.playwright_missing").text(_))
+            return window.say(lambda: words.why(Reason("login.playwright_missing")))
         self.cancel()
         try:
             outcome = await self._log_in(window, is_headed)
@@ -79,7 +80,7 @@ class Binding:
                 found = outcome.captured
                 self._keep(WebSession(found.csrftoken, found.p20t, found.expires_ms))
         except (VaultUnavailable, FactsBroken, OSError) as error:
-            said = str(error)
+            said = clean(error)
             window.say(lambda: said)
         return None
 

@@ -50,6 +50,7 @@ from agent.ui.tray import Tray
 from agent.ui.widgets import Words
 from agent.vault import Vault, open_vault
 from protocol.messages import Outcome
+from protocol.text import clean
 
 STATE_MS: Final = 500
 _log: Final = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ class Desk:
             self.session = self._new_session(config, account, Credentials(username, password))
             ended = await self.session.run(wait_for_hub=False)
         except (JournalBroken, OSError, ValueError) as error:
-            said = str(error)
+            said = clean(error)
             return self._logged_out(lambda: said)
         if problem:
             self.main.log.add(events.HubSaid("VAULT", problem), _now_ms())
@@ -249,7 +250,7 @@ class Desk:
         _log.error("a slot failed", exc_info=error)
         self.main.log.add(events.HubSaid(type(error).__name__, str(error)), _now_ms())
         if self.login.isVisible():
-            said = f"{type(error).__name__}: {error}"
+            said = clean(f"{type(error).__name__}: {error}")
             self.login.say(lambda: said)
         return None
 

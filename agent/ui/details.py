@@ -10,6 +10,7 @@ from agent.ui import words
 from agent.ui.rows import Row
 from agent.ui.sentences import hops
 from agent.ui.widgets import Retold, label
+from protocol.text import clean
 
 SELECTABLE: Final = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 
@@ -115,6 +116,6 @@ def _times(row: Row) -> str:
     if row.settled_ms is not None:
         lines.append((_("settled"), words.time_of_day(row.settled_ms), words.profit(row.profit)))
     if row.exchange_order_id:
-        lines.append((_("order at the exchange"), row.exchange_order_id, ""))
+        lines.append((_("order at the exchange"), clean(row.exchange_order_id), ""))
     reported = _("the hub has the result") if row.is_reported else _("the hub does not have the result yet")
     return "\n".join([*("  ".join(filter(None, (f"{name}: {at}", took))) for name, at, took in lines), reported])

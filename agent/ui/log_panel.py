@@ -1,4 +1,7 @@
-"""The log of the window: one line an event, made anew in the reader's language."""
+"""The log of the window: one line an event, made anew in the reader's language.
+
+The invariant: a line is one line, whatever its facts hold.
+"""
 
 from collections import deque
 from typing import Final
@@ -10,6 +13,7 @@ from agent.lines import line
 from agent.model.events import ClockChanged, Event
 from agent.ui import words
 from agent.ui.widgets import Retold
+from protocol.text import clean
 
 KEPT: Final = 2_000
 
@@ -51,5 +55,5 @@ class LogPanel(QWidget):
 
 def _line(event: Event, now_ms: int) -> str:
     said, facts = line(event)
-    shown = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
+    shown = " ".join(f"{name}={clean(value)}" for name, value in facts.items() if value is not None)
     return f"{words.time_of_day(now_ms)}  {said}  {shown}"

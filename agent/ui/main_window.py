@@ -12,7 +12,6 @@ from PyQt6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QScrollArea,
     QSplitter,
@@ -32,6 +31,7 @@ from agent.ui.panel import Panel
 from agent.ui.sentences import Said, Tone, next_order
 from agent.ui.state import Placing, View
 from agent.ui.widgets import Retold, label, show_only
+from protocol.text import clean
 
 FLUSH_MS: Final = 80
 COUNTDOWN_MS: Final = 500
@@ -53,7 +53,7 @@ class MainWindow(QMainWindow):
         self._retold = told = Retold()
         self._view, self._colours, self._is_stale = View(), LIGHT, True
         self._shown: tuple[Said, str] | None = None
-        self.shape, self.sentence, self.notice, self.mode = QLabel(), label("sentence"), label("problem"), label("mode")
+        self.shape, self.sentence, self.notice, self.mode = label(), label("sentence"), label("problem"), label("mode")
         self.mode.setWordWrap(False)
         self.slept, self.hide_slept = label("problem"), told.button(lambda: _("Hide this notice"))
         self.sleep_notice = QWidget()
@@ -135,7 +135,7 @@ class MainWindow(QMainWindow):
             self.sentence.setText(words.sentence(said))
             self.shape.setPixmap(shapes.pixmap(said.tone, self._colours.of(said.tone), 40))
             self.mode.setText(words.mode(view.mode))
-        self.setWindowTitle(f"{words.mode(view.mode)} · {view.username} · {view.server} · bn-auto")
+        self.setWindowTitle(clean(f"{words.mode(view.mode)} · {view.username} · {view.server} · bn-auto"))
         self.stop.setText(self._stop_words())
         self.stop.setEnabled(view.ended is None)
         show_only(self.notice, bool(view.unknown), _unknown_words(view))

@@ -18,6 +18,7 @@ from agent.ui import words
 from agent.ui.palette import LIGHT, Colours
 from agent.ui.rows import Row, Rows
 from agent.ui.sentences import hops
+from agent.ui.widgets import tooltip
 
 NO_INDEX: Final = QModelIndex()
 AT_ONCE: Final = 200
@@ -146,8 +147,10 @@ class OrdersModel(QAbstractTableModel):
         """Qt: a cell."""
         column, row = COLUMNS[index.column()], self.row(index.row())
         match role:
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:
+            case Qt.ItemDataRole.DisplayRole:
                 return column.text(row)
+            case Qt.ItemDataRole.ToolTipRole:
+                return tooltip(column.text(row))
             case Qt.ItemDataRole.TextAlignmentRole if column.is_number:
                 return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             case Qt.ItemDataRole.ForegroundRole:

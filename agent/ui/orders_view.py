@@ -28,6 +28,7 @@ from agent.ui.details import Details
 from agent.ui.orders_model import COLUMNS, LATENCY, PROFIT, STATE, OrdersModel, as_csv
 from agent.ui.rows import Rows
 from agent.ui.widgets import Retold, label
+from protocol.text import clean
 
 LEAST_WIDTH = 40
 WIDEST: Final[dict[int, Callable[[], list[str]]]] = {
@@ -177,7 +178,7 @@ class OrdersView(QWidget):
         try:
             self.save_csv(path)
         except OSError as error:
-            self.details.say(_("The file could not be written: {why}").format(why=error.strerror))
+            self.details.say(_("The file could not be written: {why}").format(why=clean(error.strerror)))
 
     @staticmethod
     def _outcome_words(outcome: str) -> str:

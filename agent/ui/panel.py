@@ -28,6 +28,7 @@ from agent.ui.refusals import clock_words
 from agent.ui.sentences import missed
 from agent.ui.state import DAY_MS, Bar, Placing, View
 from agent.ui.widgets import Retold, label, show_only
+from protocol.text import clean
 
 CLOCK_FAR_OFF_MS = 2_000
 HIGHEST_STAKE = 10_000
@@ -216,7 +217,7 @@ def _link(view: View, now_ms: int) -> str:
         if view.retry_at_ms is None:
             return _("Not connected")
         seconds = max(0, view.retry_at_ms - now_ms + 999) // 1000
-        return _("Not connected: {why}. Next try in {seconds} s.").format(why=view.lost, seconds=seconds)
+        return _("Not connected: {why}. Next try in {seconds} s.").format(why=clean(view.lost), seconds=seconds)
     if view.uncertainty_ms is None:
         return _("Connected")
     return _("Connected. Round trip {trip} ms, hub's clock {offset} s (±{uncertainty} ms)").format(

@@ -6,12 +6,12 @@ The invariant: it shows events and holds no session; closing it cancels the logi
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from agent.drivers.binance.login.messages import Ended, LoginEvent, PersonNeeded, QrShown, Result, Started
 from agent.language import _
 from agent.model.reasons import Reason
-from agent.ui import shapes
+from agent.ui import shapes, words
 from agent.ui.widgets import Retold, label
 
 SIDE = 260
@@ -28,7 +28,7 @@ class QrWindow(QWidget):
         super().__init__()
         self._retold = told = Retold()
         self._said: Callable[[], str] = lambda: _("Starting the browser…")
-        self.code, self.state = QLabel(), label("heading")
+        self.code, self.state = label(), label("heading")
         self.code.setMinimumSize(SIDE, SIDE)
         self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.again = told.button(lambda: _("Refresh the QR code"), "main")
@@ -46,8 +46,8 @@ class QrWindow(QWidget):
         """What the login's helper tells."""
         match event:
             case Started(is_headed=is_headed):
-                words = (lambda: _("A browser window is open: log in there.")) if is_headed else self._said
-                self._show(words, is_over=False)
+                said = (lambda: _("A browser window is open: log in there.")) if is_headed else self._said
+                self._show(said, is_over=False)
             case QrShown(text, number):
                 self.code.setPixmap(shapes.qr_code(text))
                 self._show(lambda: _("QR code {number}: scan it with the exchange's app.").format(number=number))
@@ -55,11 +55,13 @@ class QrWindow(QWidget):
                 self._show(lambda: _("The page asks something that only you may answer: show the browser."))
             case Ended(result, detail):
                 self.code.clear()
-                self._show(lambda: Reason(f"login.{result}", {"detail": detail}).text(_), is_over=result not in BOUND)
+                self._show(
+                    lambda: words.why(Reason(f"login.{result}", {"detail": detail})), is_over=result not in BOUND
+                )
 
-    def say(self, words: Callable[[], str]) -> None:
+    def say(self, said: Callable[[], str]) -> None:
         """Why no login can begin."""
-        self._show(words, is_over=True)
+        self._show(said, is_over=True)
 
     def retranslate(self) -> None:
         """After a change of the language."""
@@ -70,9 +72,9 @@ class QrWindow(QWidget):
         """Closing it cancels the login."""
         self.cancel_wanted.emit()
 
-    def _show(self, words: Callable[[], str], is_over: bool = False) -> None:
-        self._said = words
-        self.state.setText(words())
+    def _show(self, said: Callable[[], str], is_over: bool = False) -> None:
+        self._said = said
+        self.state.setText(said())
         self.again.setEnabled(is_over)
 
     def _arrange(self) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.language import _
 from agent.model.events import End, SessionEnded
+from protocol.text import clean
 
 _BY_WORDS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("too many people", lambda: _("The hub is busy: many log in at this moment.")),
@@ -42,7 +43,7 @@ def words(ended: SessionEnded) -> str:
         for sign, known in _BY_WORDS:
             if sign in ended.reason.lower():
                 return known()
-    return _BY_END[ended.end]().format(why=ended.reason)
+    return _BY_END[ended.end]().format(why=clean(ended.reason))
 
 
 def waiting(reason: str, retry_in_s: float) -> str:

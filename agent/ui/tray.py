@@ -1,7 +1,10 @@
 """The icon in the system's tray: the state by its shape, the window by a click, notices.
 
-The invariant: it is used only where the system really shows it, so that nothing hides where nobody can find it.
+The invariants: it is used only where the system really shows it, so that nothing hides where nobody can find it; no
+text that it hands to the system can be taken for markup.
 """
+
+from typing import Final
 
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
@@ -11,6 +14,7 @@ from agent.ui import shapes
 from agent.ui.notices import Notice
 from agent.ui.palette import Colours
 from agent.ui.sentences import Tone
+from protocol.text import clean
 
 SHOWN_MS = 10_000
 
@@ -51,7 +55,7 @@ class Tray(QObject):
         if (tone, text) != self._shown:
             self._shown = (tone, text)
             self._icon.setIcon(shapes.icon(tone, colours.of(tone)))
-            self._icon.setToolTip(text)
+            self._icon.setToolTip(unmarked(text))
         if not self._icon.isVisible() and QSystemTrayIcon.isSystemTrayAvailable():
             self._icon.show()
 
@@ -59,7 +63,7 @@ class Tray(QObject):
         """Show a notice, where the system can."""
         kind = QSystemTrayIcon.MessageIcon.Warning if notice.is_warning else QSystemTrayIcon.MessageIcon.Information
         if self.is_shown and QSystemTrayIcon.supportsMessages():
-            self._icon.showMessage(title, notice.text, kind, SHOWN_MS)
+            self._icon.showMessage(unmarked(title), unmarked(notice.text), kind, SHOWN_MS)
         if has_sound:
             QApplication.beep()
 
@@ -77,3 +81,11 @@ class Tray(QObject):
     def _clicked(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
             self.opened.emit()
+
+
+_NO_MARKUP: Final = str.maketrans("<>", "‹›")
+
+
+def unmarked(text: str) -> str:
+    """The text for tooltips and notices, where some systems obey markup and others would show what escapes it."""
+    return clean(text).translate(_NO_MARKUP)

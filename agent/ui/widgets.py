@@ -1,8 +1,10 @@
 """Small widgets with a name for screen readers, a place in the order of Tab, and words that can change.
 
-The invariant: what shows a text keeps how it is made, and `retranslate` makes it anew.
+The invariants: what shows a text keeps how it is made, and `retranslate` makes it anew; a label shows plain text,
+whatever its text looks like.
 """
 
+import html
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
@@ -59,6 +61,11 @@ def label(name: str = "") -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     return made
+
+
+def tooltip(text: str) -> str:
+    """The text as Qt shows it in a tooltip: what looks like markup would be obeyed there."""
+    return f"<qt>{html.escape(text)}</qt>" if text else ""
 
 
 def line() -> QFrame:

@@ -1,6 +1,7 @@
 """The words of the windows: modes, outcomes, amounts, times and durations as a person reads them.
 
-The invariant: each is made when it is shown, so that a change of the language changes all of them.
+The invariants: each is made when it is shown, so that a change of the language changes all of them; what comes from
+outside in it (the hub's words, the exchange's, a person's name) is `clean`, one line without marks that steer a reader.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from agent.model.reasons import Reason
 from agent.ui.rows import Row, Stage
 from agent.ui.sentences import Said
 from agent.ui.state import Placing
+from protocol.text import clean
 
 NOTHING: Final = "–"
 MINUS: Final = "−"
@@ -127,12 +129,12 @@ def result(code: str) -> str:
 
 def why(reason: Reason | None) -> str:
     """A reason as a sentence; empty where there is none."""
-    return "" if reason is None else reason.text(_)
+    return "" if reason is None else clean(reason.text(_))
 
 
 def sentence(said: Said) -> str:
     """What is said, in the reader's language."""
-    facts = dict(said.facts)
+    facts = {name: clean(fact) for name, fact in said.facts.items()}
     if "mode" in facts:
         facts["mode"] = mode(Mode(facts["mode"]))
     return _(said.template).format(**facts, reason=why(said.why))
