@@ -25,6 +25,7 @@ from websockets.http11 import Request
 
 from hub.sessions.budget import Budget
 from hub.sessions.door import refusal_of
+from hub.sessions.inbox import Inbox
 from hub.sessions.intake import PIECE, Intake, Turns
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, OUTBOX_BYTES, Outbox
 from hub.sessions.restart_hint import RestartHint
@@ -175,6 +176,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        self.queue = Inbox()  # type: ignore[assignment]
         self.wire = Wire(self.transport, Budget(self.loop.time()))
         self.wire.hold = self._hold
         self.transport = WatchedTransport(self.transport, self.wire)  # type: ignore[assignment]
