@@ -6,7 +6,7 @@ The invariant: each change leaves at once as `changed` (name, value); there is n
 from collections.abc import Callable
 from typing import Final
 
-from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 
 from agent.language import LANGUAGES, _, current
@@ -104,6 +104,7 @@ class SettingsWindow(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inner)
         QVBoxLayout(self).addWidget(area)
 

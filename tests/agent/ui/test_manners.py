@@ -2,21 +2,26 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from PyQt6.QtWidgets import QApplication, QWidget
 
-from agent.ui import loop
+from agent.ui import desktop, loop
+from agent.ui.notices import Notice
+from agent.ui.palette import has_chinese_font
 from agent.ui.state import Placing
+from agent.ui.tray import Tray
 from agent.vault import MemoryVault
-from tests.agent.hub_on_loopback import HubOnLoopback
+from tests.agent.hub_on_loopback import HubOnLoopback, hub_on_loopback
 from tests.exchange.server import Exchange
 
 from .conftest import Run
@@ -155,3 +160,70 @@ def test_the_session_at_the_exchange_is_bound_by_its_qr_code(run: Run, qapp: QAp
         await hub.stop()
 
     run(story())
+
+
+def test_a_notifier_that_fails_stops_no_order(
+    run: Run, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def fail(_tray: Tray, _title: str, said: Notice, **_more: object) -> None:
+        told.append(said.kind)
+        raise OSError("no notification daemon")
+
+    monkeypatch.setattr(Tray, "tell", fail)
+
+    async def story() -> None:
+        async with hub_on_loopback() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
+            person.desk.change("notices", frozenset(["success", "failure"]))
+            person.log_in("alice", hub.password)
+            await person.sees(lambda: person.desk.view.is_connected, "the connection")
+            for number in (7, 8):
+                await hub.push(hub.order(number))
+                await person.order_is(number, "success")
+            assert told == ["success", "success"]
+
+    run(story())
+
+
+def test_without_a_font_for_chinese_it_is_said_in_words(
+    run: Run, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not has_chinese_font(["DejaVu Sans", "Arial"])
+    assert has_chinese_font(["DejaVu Sans", "Noto Sans CJK SC"])
+    monkeypatch.setattr(desktop, "has_chinese_font", lambda _families: False)
+
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, "http://127.0.0.1:9") as person:
+            await person.is_told("No Chinese font is installed")
+
+    run(story())
+
+
+def test_where_a_loop_takes_no_signals_ctrl_c_ends_the_program(
+    run: Run, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    async def story() -> None:
+        async with DeskPerson(qapp, tmp_path, "http://127.0.0.1:9") as person:
+            signal.raise_signal(signal.SIGINT)
+            assert person.life is not None
+            assert await asyncio.wait_for(asyncio.shield(person.life), 12) == 0
+
+    try:
+        run(story())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_no_dialog_runs_a_loop_of_its_own() -> None:
+    sources = list(Path(desktop.__file__).parent.glob("*.py"))
+    assert [source.name for source in sources if re.search(r"\.exec\(|QMessageBox", source.read_text())] == []
+    assert len(sources) > 20
+
+
+def test_qt_and_what_binds_it_are_of_one_minor_version() -> None:
+    bound, found = version("PyQt6"), version("PyQt6-Qt6")
+    assert bound.split(".")[:2] == found.split(".")[:2]

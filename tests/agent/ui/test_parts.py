@@ -53,6 +53,9 @@ def test_what_a_person_is_told_of_says_its_mode_and_class() -> None:
     told = notice(View(is_connected=True), lost)
     assert told is not None
     assert told.kind == "lost"
+    back = notice(View(lost="reset"), events.Connected("s2", "alice"))
+    assert back is not None
+    assert (back.kind, back.is_warning) == ("lost", False)
 
 
 def test_the_table_filters_sorts_and_exports_what_it_shows(qapp: QApplication) -> None:
