@@ -5,17 +5,19 @@ that was expected.
 """
 
 import io
+import os
 import sys
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from hub.cli import app
+from hub.cli.completion import ASKED_BY, prepare
 from hub.cli.errors import CommandError, Misused
 from hub.cli.screen import complain, complain_json
-from hub.cli.usage import misused
 from hub.language import _
 from protocol.privacy import keep_new_files_private
+from protocol.usage import mistake
 
 INTERRUPTED = 130
 OURS = ("hub", "protocol", "sql")
@@ -40,13 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Raises CommandError, whatever the library or an import calls it."""
+    if ASKED_BY in os.environ:
+        prepare()
     try:
         ended = app(args=arguments, prog_name="hub", standalone_mode=False)
     except NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except ClickException as error:
-        raise misused(error) from None
+        said = mistake(error, _)
+        raise Misused(said.message, said.advice, field=said.field) from None
     except typer.Abort:
         sys.stderr.write("\n")
         return INTERRUPTED

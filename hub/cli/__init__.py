@@ -9,21 +9,20 @@ from typing import Annotated
 import typer
 
 from hub import __version__
-from hub.cli import agents, login, orders, server, settings, users
+from hub.cli import agents, completion, login, orders, server, settings, users
 from hub.cli.arguments import example
 from hub.cli.screen import show_line
 from hub.language import _
+from protocol.manual import App
 
-app = typer.Typer(
+app = App(
+    _,
     help=_("Publish orders for Binance event contracts to every trader at once."),
     epilog=_(
         "Settings: HUB_URL (default http://127.0.0.1:8000), HUB_ADMIN_TOKEN, HUB_TIMEOUT (10 s), HUB_LANGUAGE. "
         "Exit codes: 0 done, 1 refused, 2 usage, 3 hub out of reach."
     ),
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 
 
@@ -62,6 +61,11 @@ app.command("login", help=_("Log in as an admin, for later commands."), epilog=e
     login.login
 )
 app.command("logout", help=_("End the saved login."), epilog=example("hub logout"))(login.logout)
+app.command(
+    "completion",
+    help=_("Print what your shell needs to complete this command line. For bash, put the example into ~/.bashrc."),
+    epilog=example('eval "$(hub completion bash)"'),
+)(completion.completion)
 app.add_typer(users.app, name="users")
 app.add_typer(orders.app, name="orders")
 app.add_typer(agents.app, name="agents")

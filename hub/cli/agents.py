@@ -1,15 +1,14 @@
 """`hub agents`: who is connected right now. Imported by hub.cli only; it only reads."""
 
-import typer
-
 from hub.cli import lists
 from hub.cli.arguments import AsJson, example
 from hub.cli.client import ask, read
 from hub.cli.screen import note, show, show_json
 from hub.language import _
 from hub.model.answers import AgentPage
+from protocol.manual import App
 
-app = typer.Typer(help=_("The traders' programs that are connected."), no_args_is_help=True, rich_markup_mode=None)
+app = App(_, help=_("The traders' programs that are connected."), no_args_is_help=True)
 
 
 @app.callback()

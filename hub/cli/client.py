@@ -1,5 +1,6 @@
 """Talking HTTP to the hub: one envelope in, `data` or an error out.
 
+What is slow to import (the HTTP library, settings) is imported when it is used: `--help` needs neither.
 The invariant: what the hub refused is `Refused` with its own words, and all else that went wrong on the way is
 `OutOfReach`, since then nobody knows whether the request was done.
 """
@@ -8,16 +9,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import msgspec
 
-from hub.cli.access import access, token_for_commands, which_token
 from hub.cli.errors import OutOfReach, Refused
 from hub.cli.screen import waiting
 from hub.language import _
 from hub.model.answers import Envelope
+
+if TYPE_CHECKING:
+    import aiohttp
 
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ T = TypeVar("T")
 class HubClient:
     """A hub, over HTTP. All methods raise Refused or OutOfReach."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: "aiohttp.ClientSession", url: str) -> None:
         self._session = session
         self._url = url
 
@@ -46,6 +48,8 @@ class HubClient:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
+        import aiohttp
+
         try:
             # A redirect is not followed: it could carry the token to somebody else.
             async with self._session.request(
@@ -66,6 +70,8 @@ class HubClient:
 
 def _why(error: Exception) -> str:
     """The system's words where it has some: `Connection refused`, not the library's account of how it tried."""
+    import aiohttp
+
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
         return os.strerror(cause.errno)
@@ -88,6 +94,8 @@ def _data(status: int, text: bytes, url: str) -> Any:
 
 
 def _advice(status: int) -> str:
+    from hub.cli.access import which_token
+
     advice = _what_to_do(status)
     return f"{which_token()} {advice}".strip() if status in (401, 403) else advice
 
@@ -116,6 +124,10 @@ def read(data: Any, kind: type[T]) -> T:
 @asynccontextmanager
 async def connect(token: str | None) -> AsyncIterator[HubClient]:
     """A hub to talk to, with this token (None: as nobody)."""
+    import aiohttp
+
+    from hub.cli.access import access
+
     settings = access()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=settings.timeout)
@@ -125,6 +137,8 @@ async def connect(token: str | None) -> AsyncIterator[HubClient]:
 
 def ask(work: Callable[[HubClient], Awaitable[T]], is_quiet: bool = False) -> T:
     """Run `work` against the hub as an admin, with a spinner unless `is_quiet`. Raises CommandError."""
+    from hub.cli.access import token_for_commands
+
     token = token_for_commands()
 
     async def talk() -> T:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.cli.access import SavedLogin, access, saved_logins
 from hub.cli.client import connect
 from hub.cli.errors import Misused, Refused
 from hub.cli.passwords import FromStdin, ask_password
@@ -21,6 +20,8 @@ def login(
     user: Annotated[str | None, typer.Option(metavar="NAME", help=_("Who you are; asked for when not given."))] = None,
     password_stdin: FromStdin = False,
 ) -> None:
+    from hub.cli.access import SavedLogin, access, saved_logins
+
     url = access().url
     name = user or ask_name(password_stdin)
     password = ask_password(password_stdin, is_new=False)
@@ -33,6 +34,8 @@ def login(
 
 
 def logout() -> None:
+    from hub.cli.access import access, saved_logins
+
     url = access().url
     logins = saved_logins()
     saved = logins.get(url)

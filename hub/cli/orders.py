@@ -21,9 +21,10 @@ from hub.cli.users import user_id
 from hub.cli.watch import watch_order
 from hub.language import _
 from hub.model.answers import OrderDetail, OrderPage
+from protocol.manual import App
 from protocol.messages import LONGEST_WINDOW_S
 
-app = typer.Typer(help=_("Orders: publish, see, watch, cancel."), no_args_is_help=True, rich_markup_mode=None)
+app = App(_, help=_("Orders: publish, see, watch, cancel."), no_args_is_help=True)
 
 RETRY_PAUSES_S = (0.5, 2.0)
 STORE_AWAY = 503

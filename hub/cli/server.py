@@ -10,16 +10,15 @@ import msgspec
 import typer
 from rich.text import Text
 
-from hub.cli.access import load_settings
 from hub.cli.arguments import AsJson
 from hub.cli.errors import OutOfReach, Refused
 from hub.cli.screen import note, say, show_json, stdout, waiting
-from hub.config import Settings
 from hub.language import _
 from protocol.text import clean
 
 if TYPE_CHECKING:
     from hub.cli.doctor import Check
+    from hub.config import Settings
 
 
 def serve(
@@ -30,6 +29,8 @@ def serve(
         bool, typer.Option("--alone", help=_("This is the only hub of its database, so the embedded Redis will do."))
     ] = False,
 ) -> None:
+    from hub.cli.access import load_settings
+
     settings = load_settings()
     _close_files(settings)
     from hub.errors import Unavailable
@@ -52,6 +53,8 @@ def serve(
 
 
 def migrate() -> None:
+    from hub.cli.access import load_settings
+
     settings = load_settings()
     from hub.errors import Unavailable
     from hub.store.migrations import migrate as run
@@ -67,7 +70,7 @@ def migrate() -> None:
     say(_("The database is at revision {revision}.").format(revision=revision))
 
 
-def _close_files(settings: Settings) -> None:
+def _close_files(settings: "Settings") -> None:
     """What is the hub's own and others could read is closed, and said in one line. Raises Refused."""
     from hub.runtime.own_files import own_files
     from protocol.privacy import OpenToOthers, close_to_others
@@ -100,6 +103,8 @@ def doctor(
         ),
     ] = False,
 ) -> None:
+    from hub.cli.access import load_settings
+
     settings = load_settings()
     from hub.cli.doctor import checks
     from hub.cli.doctor_files import files_check
@@ -116,7 +121,7 @@ def doctor(
     raise typer.Exit(0 if all(check.ok for check in found) else 1)
 
 
-def _raise_ids(settings: Settings) -> None:
+def _raise_ids(settings: "Settings") -> None:
     from hub.cli.doctor import raise_ids
     from hub.errors import Unavailable
 

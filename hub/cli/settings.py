@@ -3,21 +3,25 @@
 The invariant: what is shown, what is refused and what the page says come from one description, beside the field.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.cli.access import PROGRAM, access, load_settings
 from hub.cli.arguments import AsJson
 from hub.cli.screen import say, show_json, show_line
 from hub.language import _
-from protocol.settings import Setting, lines, listed, page
+
+if TYPE_CHECKING:
+    from protocol.settings import Setting
 
 
 def settings(
     as_json: AsJson = False,
     as_page: Annotated[bool, typer.Option("--page", help=_("Print the page hub/docs/settings.md."))] = False,
 ) -> None:
+    from hub.cli.access import PROGRAM, access, load_settings
+    from protocol.settings import lines, listed
+
     rows = listed(PROGRAM, [load_settings(), access()])
     if as_json:
         show_json([row._asdict() for row in rows])
@@ -28,8 +32,10 @@ def settings(
             say(line)
 
 
-def settings_page(rows: list[Setting]) -> str:
+def settings_page(rows: "list[Setting]") -> str:
     """The whole page, in the reader's language."""
+    from protocol.settings import page
+
     return "\n\n".join(
         (
             _("# Settings of the hub"),

@@ -16,8 +16,9 @@ from hub.cli.passwords import FromStdin, ask_password
 from hub.cli.screen import note, say, show, show_json
 from hub.language import _
 from hub.model.answers import AccountPage
+from protocol.manual import App
 
-app = typer.Typer(help=_("Traders' and admins' accounts."), no_args_is_help=True, rich_markup_mode=None)
+app = App(_, help=_("Traders' and admins' accounts."), no_args_is_help=True)
 
 ACTIVE, DISABLED = 1, 3
 WHEN_HELP = _("2027-01-31 or '2027-01-31 18:00:00' in the hub's zone, with an offset in any other; 30d, 12h; never.")

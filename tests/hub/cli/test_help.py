@@ -8,7 +8,7 @@ from hub.cli import app
 from .conftest import Hub
 
 COMMANDS = [
-    *((name,) for name in ("serve", "migrate", "doctor", "settings", "login", "logout")),
+    *((name,) for name in ("serve", "migrate", "doctor", "settings", "login", "logout", "completion")),
     *(("users", name) for name in ("add", "list", "expire", "enable", "disable", "password", "kick")),
     *(("orders", name) for name in ("publish", "list", "show", "watch", "cancel")),
     ("agents", "list"),

@@ -8,10 +8,10 @@ import pytest
 from babel.messages.pofile import read_po
 
 from hub.language import LOCALE_DIR, catalogue_for, translations, wanted_language
-from protocol import settings
+from protocol import manual, settings, usage
 
 HUB = LOCALE_DIR.parent
-SOURCES = [*HUB.rglob("*.py"), Path(settings.__file__)]
+SOURCES = [*HUB.rglob("*.py"), *(Path(module.__file__) for module in (settings, manual, usage))]
 CATALOGUES = sorted(LOCALE_DIR.glob("*/LC_MESSAGES/hub.po"))
 
 
@@ -64,5 +64,5 @@ def test_the_environment_says_which_language(environment: dict[str, str], langua
 )
 def test_a_language_reads_its_own_catalogue_or_a_sisters_and_else_english(language: str, is_chinese: bool) -> None:
     assert (catalogue_for(language) is not None) == is_chinese
-    assert translations(language).gettext("claimed") == ("已领取" if is_chinese else "claimed")
+    assert translations(language).gettext("claimed") == ("已分配" if is_chinese else "claimed")
     assert translations(language).gettext("never heard of") == "never heard of"

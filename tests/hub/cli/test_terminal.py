@@ -177,7 +177,7 @@ def test_a_terminal_without_these_signs_costs_no_command(home: Path, stand_in: S
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_help_is_in_the_readers_language_with_an_example(home: Path, language: str) -> None:
     done = run(home, "orders", "publish", "--help", HUB_LANGUAGE=language)
-    start, end = {"en": ("Publish an order", "Example: hub"), "zh_CN": ("把订单发布给", "示例：hub")}[language]
+    start, end = {"en": ("Publish an order", "Example: hub"), "zh_CN": ("将订单发布给", "示例：hub")}[language]
     assert start in done.stdout
     assert end in done.stdout
 
@@ -189,9 +189,24 @@ def test_errors_are_in_the_readers_language(home: Path) -> None:
 
 
 def test_the_commands_that_talk_http_load_no_server(home: Path) -> None:
-    server = ("sqlalchemy", "redis", "uvicorn", "starlette")
-    code = f"import sys, hub.__main__; print([m for m in sys.modules if m in {server}])"
-    done = subprocess.run(
+    server = ("sqlalchemy", "redis", "uvicorn", "starlette", "argon2")
+    code = f"import sys, hub.__main__, hub.cli.access; print([m for m in sys.modules if m in {server}])"
+    assert in_python(home, code) == "[]\n"
+
+
+def test_help_loads_nothing_that_is_slow(home: Path) -> None:
+    slow = ("sqlalchemy", "redis", "uvicorn", "starlette", "argon2", "aiohttp", "pydantic_settings", "yaml", "babel")
+    code = f"""
+import sys
+from hub.__main__ import main
+assert main(["--help"]) == 0
+print("slow:", [m for m in sys.modules if m in {slow}])
+"""
+    assert in_python(home, code).splitlines()[-1] == "slow: []"
+
+
+def in_python(home: Path, code: str) -> str:
+    """What a fresh interpreter prints."""
+    return subprocess.run(
         [sys.executable, "-c", code], env=environment(home), cwd=home, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n"
+    ).stdout

@@ -13,12 +13,12 @@ from .stand_in import StandIn, envelope
 
 ORDER = ("orders", "publish", "BTCUSDT", "LONG", "10m", "--valid")
 MISTYPED = [
-    ((*ORDER, "0"), "--valid: takes a whole number from 1 to 86,400", "valid"),
-    ((*ORDER, "soon"), "--valid: takes a whole number from 1 to 86,400", "valid"),
+    ((*ORDER, "0"), "--valid: takes 1 to 86,400 seconds", "valid"),
+    ((*ORDER, "soon"), "--valid: takes 1 to 86,400 seconds", "valid"),
     (("orders", "show", "x"), "ID: takes a whole number from 1", "order_id"),
     (("orders", "list", "--status", "done"), "--status: takes one of pending, assigned, expired, cancelled", "status"),
     (("users", "add", "ann", "--role", "king"), "--role: takes one of trader, admin", "role"),
-    (("orders", "list", "--stats"), "There is no option --stats.", None),
+    (("orders", "list", "--stats"), "There is no option --stats; the nearest is --status.", None),
     (("ordrs",), "There is no command ordrs; the nearest is orders.", None),
     (("users", "xyz"), "There is no command xyz.", None),
     (("users", "add"), "NAME is missing.", "name"),
