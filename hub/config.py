@@ -6,12 +6,11 @@ either strong or absent here. Absent ones are made once and kept under the data 
 
 import contextlib
 import os
-import re
 import secrets
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
@@ -24,12 +23,11 @@ from pydantic_settings import (
 )
 
 from hub.language import _
+from hub.store_urls import is_ambiguous, is_database, is_redis
 from protocol.settings import N_, setting, wanted
 
 EMBEDDED_REDIS = "embedded://"
 SECRET_BYTES = 32
-DATABASE_URL = re.compile(r"sqlite\+aiosqlite:///.*|mysql\+asyncmy://[^/]+/[^/]+")
-REDIS_URL = re.compile(r"rediss?://[^/]+.*|unix://.+")
 PUBLISHED_SECRETS = frozenset({"your-secret-key", "admin-secret-token"})
 NETWORKS = N_("addresses or networks with commas between them, such as 10.0.0.5,10.0.0.0/8")
 ADMIN_TOKEN: Any = setting(
@@ -158,7 +156,9 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _usable_database(cls, url: str) -> str:
-        if url and not (DATABASE_URL.fullmatch(url) and _has_port(url)):
+        if url and not url.startswith("sqlite"):
+            _refuse_ambiguous(url)
+        if url and not is_database(url):
             raise ValueError(
                 _("is no database that the hub can use; takes {what}").format(
                     what="sqlite+aiosqlite:///…, mysql+asyncmy://user:password@host/database"
@@ -169,7 +169,8 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _usable_redis(cls, url: str) -> str:
-        if url != EMBEDDED_REDIS and not (REDIS_URL.fullmatch(url) and _has_port(url)):
+        _refuse_ambiguous(url)
+        if url != EMBEDDED_REDIS and not is_redis(url):
             raise ValueError(
                 _("is no address of a Redis; takes {what}").format(
                     what="redis://:password@host:6379/0, rediss://…, embedded://"
@@ -257,12 +258,11 @@ def _make_once(path: Path, secret: str) -> None:
     draft.unlink()
 
 
-def _has_port(url: str) -> bool:
-    """Whether what stands where a port may stand is one, or nothing."""
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False
+def _refuse_ambiguous(url: str) -> None:
+    if is_ambiguous(url):
+        raise ValueError(
+            _("has a sign in its user or password that is written as %XX there, such as %40 for @ and %2F for /")
+        )
 
 
 def _mysql_url(section: dict[str, Any]) -> str:

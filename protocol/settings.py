@@ -29,7 +29,8 @@ def N_(text: str) -> str:  # noqa: N802 gettext's name for "to be translated, bu
 
 ENV_FILE: Final = Path(".env")
 MASK: Final = "***"
-PASSWORD_IN_URL: Final = re.compile(r"(?<=://)([^:/]*):.*@")
+PASSWORD_IN_URL: Final = re.compile(r"(?<=://)([^:/]*):.*@", re.DOTALL)
+PASSWORD_IN_QUERY: Final = re.compile(r"(?<=[?&]password=)[^&]*")
 FACTS: Final = ("takes", "usual", "unit", "secret", "section")
 SOURCES: Final = (N_("flag"), N_("environment"), N_("default"))
 """Those that are words; the others are names of files."""
@@ -295,7 +296,9 @@ def shown(value: object, field: FieldInfo) -> str:
         return str(value).lower()
     if isinstance(value, frozenset):
         return ",".join(sorted(value))
-    return PASSWORD_IN_URL.sub(rf"\1:{MASK}@", str(value)) if is_secret(field) else str(value)
+    if is_secret(field):
+        return PASSWORD_IN_QUERY.sub(MASK, PASSWORD_IN_URL.sub(rf"\1:{MASK}@", str(value)))
+    return str(value)
 
 
 def default(field: FieldInfo, text: Text) -> str:

@@ -129,7 +129,10 @@ async def redis_checks(settings: Settings) -> list[Check]:
     """Whether it answers; if so, its version, its eviction policy and its clock."""
     if settings.is_redis_embedded:
         return [Check("Redis", True, _("embedded: inside the hub's one process, nothing on disk"))]
-    client = connect(settings.redis_url)
+    try:
+        client = connect(settings.redis_url)
+    except Unavailable as error:
+        return [Check("Redis", False, error.why, _("Check HUB_REDIS_URL."))]
     try:
         with guarded():
             facts = await client.info()

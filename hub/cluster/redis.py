@@ -75,22 +75,26 @@ def survey_key(request: str) -> str:
 
 
 def connect(url: str, timeout_s: float = TIMEOUT_S) -> Redis:
-    """A client of its own pool. `embedded://` is a Redis inside this process, with nothing on disk."""
+    """A client of its own pool. `embedded://` is a Redis inside this process, with nothing on disk. Raises Unavailable
+    where the URL has an option that the client does not take."""
     if url == EMBEDDED_REDIS:
         import fakeredis  # a fifth of a second that a hub on a real Redis need not wait
 
         return fakeredis.FakeAsyncRedis(server_type="redis", version=(7,), max_connections=EMBEDDED_CONNECTIONS)
     # Beyond its size the pool makes callers wait; redis-py's plain one would refuse the hundred-and-first.
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=TIMEOUT_S,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
-        protocol=2,
-    )
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=TIMEOUT_S,
+            health_check_interval=30,
+            retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
+            protocol=2,
+        )
+    except ValueError as error:  # its words name the option; those of what it is raised from, the value
+        raise unavailable(error) from None
     return Redis.from_pool(pool)
 
 

@@ -72,5 +72,7 @@ def is_our_mistake(error: Exception) -> bool:
 def words(error: BaseException) -> str:
     """The driver's words in one line, without the statement and its values."""
     origin = getattr(error, "orig", None) or error
+    if isinstance(origin, UnicodeError):
+        return "its URL has a sign that the driver cannot write"  # the driver's own words name it
     lines = str(origin).splitlines()
     return lines[0][:300] if lines else type(origin).__name__

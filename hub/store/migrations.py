@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,6 +17,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import sql
 from hub.errors import Unavailable
+
+from .boundary import boundary
 
 T = TypeVar("T")
 HOME: Final = Path(sql.__file__).parent
@@ -56,7 +59,9 @@ def _upgrade(connection: Connection) -> None:
 async def _with_connection(database_url: str, work: Callable[[Connection], T]) -> T:
     engine = create_async_engine(database_url)
     try:
-        async with engine.begin() as connection:
+        async with AsyncExitStack() as stack:
+            with boundary():
+                connection = await stack.enter_async_context(engine.begin())
             return await connection.run_sync(work)
     except (SQLAlchemyError, OSError) as error:
         raise Unavailable("the database", str(error).splitlines()[0]) from error
