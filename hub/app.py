@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from hub.access.accounts import Accounts
+from hub.access.audit import Audit
 from hub.access.auth import Auth
 from hub.admin.accounts import Administration
 from hub.admin.publishing import Publishing
@@ -123,6 +124,7 @@ class Hub:
         self.clock = FamilyClock(self.redis, self._machine)
         clock = self.clock.now
         self.accounts = Accounts(self.store)
+        self.audit = Audit()
         self.auth = Auth(
             clock=clock,
             store=self.store,
@@ -131,6 +133,7 @@ class Hub:
             secret=settings.signing_secret(),
             admin_token=settings.bootstrap_token(),
             session_ms=round(settings.session_hours * 3_600_000),
+            audit=self.audit,
         )
 
     def _seat_sessions(self, settings: Settings) -> None:
@@ -311,7 +314,7 @@ class Hub:
 
 def routes(hub: Hub) -> list[BaseRoute]:
     """The socket, the URL table, and what is said about the hub itself."""
-    times, guard, clock = Times(hub.settings.zone), Guard(hub.auth), hub.clock.now
+    times, guard, clock = Times(hub.settings.zone), Guard(hub.auth, hub.audit), hub.clock.now
     polling = Polling(
         clock=clock,
         store=hub.store,
@@ -320,8 +323,8 @@ def routes(hub: Hub) -> list[BaseRoute]:
         ledger=hub.ledger,
         reports=hub.reports,
     )
-    administration = Administration(clock=clock, store=hub.store, auth=hub.auth, changes=hub.changes)
-    publishing = Publishing(store=hub.store, dispatch=hub.dispatch)
+    administration = Administration(clock=clock, store=hub.store, auth=hub.auth, changes=hub.changes, audit=hub.audit)
+    publishing = Publishing(store=hub.store, dispatch=hub.dispatch, audit=hub.audit)
     health = HealthRoutes(hub.readiness)
     endpoints = urls.table(
         guard,

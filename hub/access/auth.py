@@ -14,6 +14,9 @@ import structlog
 from redis.asyncio import Redis
 
 from hub.access.accounts import Accounts
+from hub.access.audit import Audit, outcome_of
+from hub.access.bootstrap_limit import BootstrapLimit
+from hub.access.counters import Counters
 from hub.access.hashing import Hashing, IsGone
 from hub.access.login_limit import LoginLimit
 from hub.access.principal import Bootstrap, LoggedIn, Principal
@@ -66,6 +69,7 @@ class Auth:
         admin_token: str,
         session_ms: int,
         clock: Clock,
+        audit: Audit,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -75,7 +79,10 @@ class Auth:
         self._admin_token = admin_token.encode()
         self._session_ms = session_ms
         self._hashing = Hashing()
-        self._limit = LoginLimit(redis)
+        self._audit = audit
+        counters = Counters(redis)
+        self._limit = LoginLimit(redis, counters)
+        self._bootstrap_limit = BootstrapLimit(counters)
 
     async def hash_password(self, password: str) -> str:
         return await self._hashing.hash(password)
@@ -84,16 +91,29 @@ class Auth:
         self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None = None
     ) -> Login:
         """A new session, which ends an older one of the same user. Refuses 401, 403, 429."""
+        found = await self._store.users.credentials(username)
+        subject = found[0].username if found else "a name that nobody has"  # it may be a password in the wrong field
         try:
-            login = await self._login(username, password, device_id, address, is_gone)
+            login = await self._login(found, username, password, device_id, address, is_gone)
         except Refusal as refused:
-            metrics.LOGINS.labels("limited" if refused.reason == "too_many" else "refused").inc()
+            outcome = outcome_of(refused)
+            metrics.LOGINS.labels(outcome).inc()
+            self._audit.note("login", outcome, None, address=address, subject=subject, reason=refused.message)
             raise
         metrics.LOGINS.labels("success").inc()
+        self._audit.note("login", "done", LoggedIn(login.account, login.token, address), detail=device_id)
         return login
 
-    async def _login(self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None) -> Login:
-        account = await self._check_password(username, password, device_id, address, is_gone)
+    async def _login(
+        self,
+        found: tuple[Account, str] | None,
+        username: str,
+        password: str,
+        device_id: str,
+        address: str,
+        is_gone: IsGone | None,
+    ) -> Login:
+        account = await self._check_password(found, username, password, device_id, address, is_gone)
         at_ms = self._clock()
         await self._refuse_unfit(account, at_ms)
         token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
@@ -104,9 +124,14 @@ class Auth:
         return Login(self._tokens.sign(token), token, change)
 
     async def _check_password(
-        self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None
+        self,
+        found: tuple[Account, str] | None,
+        username: str,
+        password: str,
+        device_id: str,
+        address: str,
+        is_gone: IsGone | None,
     ) -> Account:
-        found = await self._store.users.credentials(username)
         account, stored = found or (None, None)
         queue = self._hashing.queue(account is not None and account.role == "admin")
         with queue.place():
@@ -135,20 +160,33 @@ class Auth:
         except NotOurs:
             raise Refusal("unauthorized", "the token is not valid: log in") from None
 
-    async def authenticate(self, text: str | None) -> Principal:
-        """Who holds this token now. Refuses 401 without a good one, 403 for an unfit account."""
+    async def authenticate(self, text: str | None, address: str) -> Principal:
+        """Who holds this token now. Refuses 401 without a good one, 403 for an unfit account, 429."""
         if text is None:
             raise Refusal("unauthorized", "takes an Authorization header: Bearer and a token")
-        if self.is_bootstrap(text):
-            return Bootstrap()
+        if not self.is_of_login(text):
+            return await self._authenticate_bootstrap(text, address)
         examined = await self.examine(text)
         if examined.close is not None or examined.account is None:
             raise refusal(examined.close or closes.ACCOUNT_DISABLED)
-        return LoggedIn(examined.account, examined.token)
+        return LoggedIn(examined.account, examined.token, address)
 
-    def is_bootstrap(self, text: str) -> bool:
-        """Whether this is the bootstrap token; takes the same time whatever the text."""
+    def is_of_login(self, text: str) -> bool:
+        """Whether it has the three parts of a login's token. What has not can only be the bootstrap token, or wrong."""
+        return text.count(".") == 2 and not self._is_bootstrap(text)
+
+    def _is_bootstrap(self, text: str) -> bool:
+        """Takes the same time whatever the text."""
         return hmac.compare_digest(text.encode(), self._admin_token)
+
+    async def _authenticate_bootstrap(self, text: str, address: str) -> Bootstrap:
+        try:
+            if not await self._bootstrap_limit.is_right(address, lambda: self._is_bootstrap(text)):
+                raise Refusal("unauthorized", "the token is not valid: log in")
+        except Refusal as refused:
+            self._audit.note("bootstrap", outcome_of(refused), None, address=address, reason=refused.message)
+            raise
+        return Bootstrap(address)
 
     async def examine(self, text: str) -> Examined:
         """Who the token was made for, and why it is no longer good. Refuses what we did not sign."""
@@ -165,11 +203,12 @@ class Auth:
         """The newest order that the database had when an account was last read; 0 for none."""
         return self._accounts.newest_order_id
 
-    async def logout(self, token: Token) -> Change | None:
+    async def logout(self, who: LoggedIn) -> Change | None:
         """Ends the session of this token, and no newer one; None where it was over."""
-        change = await self._store.users.end_session(token.user_id, token.id, self._clock())
+        with self._audit.act("logout", who):
+            change = await self._store.users.end_session(who.token.user_id, who.token.id, self._clock())
         if change is not None:
-            await self.forget(token.user_id)
+            await self.forget(who.token.user_id)
         return change
 
     async def forget(self, user_id: int) -> None:

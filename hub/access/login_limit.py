@@ -10,19 +10,16 @@ import hashlib
 import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from redis.asyncio import Redis
 
-from hub.cluster.redis import guarded, is_embedded, login_device_key
+from hub.access.counters import Counters, Limiters
+from hub.cluster.redis import guarded, login_device_key
 from hub.errors import Refusal, Unavailable
 from hub.model.networks import network_of
-
-T = TypeVar("T")
 
 KNOWN: Final = parse("8 per minute")
 """Wrong tries of an account from devices that have logged in to it."""
@@ -37,8 +34,6 @@ IN_ALL: Final = parse("600 per minute")
 MARK: Final = parse("1 per 10 minute")
 """A wrong try makes its address stale for so long."""
 KNOWN_FOR_S: Final = 90 * 86_400
-AWAY_S: Final = 5.0
-"""After a failure Redis is not asked for so long: a login does not wait for each of its questions."""
 REMEMBERED: Final = 20_000
 
 
@@ -51,27 +46,12 @@ class Try(msgspec.Struct, frozen=True):
     lane: RateLimitItem
 
 
-class _Limiters:
-    """Both ways of counting over one storage."""
-
-    def __init__(self, storage: MemoryStorage | RedisStorage) -> None:
-        self.moving = MovingWindowRateLimiter(storage)
-        self.fixed = FixedWindowRateLimiter(storage)
-
-
 class LoginLimit:
     """The tries of all logins."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, counters: Counters) -> None:
         self._redis = redis
-        self._memory = MemoryStorage()
-        self._here = _Limiters(self._memory)
-        self._shared: _Limiters | None = None
-        if not is_embedded(redis):
-            pool = redis.connection_pool
-            storage = RedisStorage("async+redis://", implementation="redispy", connection_pool=pool)  # type: ignore[arg-type]
-            self._shared = _Limiters(storage)
-        self._away_until = 0.0
+        self._counters = counters
         self._known: dict[tuple[str, str], None] = {}
 
     async def count(self, user_id: int | None, username: str, address: str, device_id: str) -> Try:
@@ -82,7 +62,7 @@ class LoginLimit:
         if await self._is_known(account, device):
             made = Try(account, network, device, KNOWN)
         else:
-            is_fresh = await self._ask(lambda by: by.fixed.test(MARK, "mark", network))
+            is_fresh = await self._counters.ask(lambda by: by.fixed.test(MARK, "mark", network))
             made = Try(account, network, device, FRESH if is_fresh else STALE)
         await self._count_network(made)
         if not await self._hit_lane(made):
@@ -93,64 +73,48 @@ class LoginLimit:
     async def was_wrong(self, made: Try) -> None:
         """It stays counted, and its address is a stale one."""
         if made.lane is not KNOWN:
-            await self._ask(lambda by: by.fixed.hit(MARK, "mark", made.network))
+            await self._counters.ask(lambda by: by.fixed.hit(MARK, "mark", made.network))
 
     async def was_right(self, made: Try) -> None:
         """Given back, and the device is known from now on."""
         await self._give_back(made)
         self._clear_here(made.lane.key_for(_lane(made.lane), made.account))
-        await self._in_redis(lambda by: by.moving.clear(made.lane, _lane(made.lane), made.account))
+        await self._counters.in_redis(lambda by: by.moving.clear(made.lane, _lane(made.lane), made.account))
         await self._remember(made.account, made.device)
 
     async def _count_network(self, made: Try) -> None:
         if made.lane is KNOWN:
             return
-        if not await self._ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network)):
-            await self._ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network, cost=-1))
+        if not await self._counters.ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network)):
+            await self._counters.ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network, cost=-1))
             raise await self._too_many(lambda by: by.fixed.get_window_stats(PER_ADDRESS, "network", made.network))
-        if made.lane is STALE and not await self._ask(lambda by: by.fixed.hit(IN_ALL, "all")):
+        if made.lane is STALE and not await self._counters.ask(lambda by: by.fixed.hit(IN_ALL, "all")):
             await self._give_back(made)
             raise await self._too_many(lambda by: by.fixed.get_window_stats(IN_ALL, "all"))
 
     async def _give_back(self, made: Try) -> None:
         if made.lane is not KNOWN:
-            await self._ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network, cost=-1))
+            await self._counters.ask(lambda by: by.fixed.hit(PER_ADDRESS, "network", made.network, cost=-1))
         if made.lane is STALE:
-            await self._ask(lambda by: by.fixed.hit(IN_ALL, "all", cost=-1))
+            await self._counters.ask(lambda by: by.fixed.hit(IN_ALL, "all", cost=-1))
 
-    async def _too_many(self, ask: Callable[[_Limiters], Awaitable[tuple[float, int]]]) -> Refusal:
-        reset, _ = await self._ask(ask)
+    async def _too_many(self, ask: Callable[[Limiters], Awaitable[tuple[float, int]]]) -> Refusal:
+        reset, _ = await self._counters.ask(ask)
         wait_s = min(60, max(1, math.ceil(reset - time.time())))
         return Refusal("too_many", f"too many wrong passwords: try again in {wait_s} s", wait_s)
 
     def _clear_here(self, key: str) -> None:
         """MemoryStorage's own `clear` takes the list away from under its expiry task, which then fails (limits 5)."""
-        if key in self._memory.events:
-            self._memory.events[key] = []
+        if key in self._counters.memory.events:
+            self._counters.memory.events[key] = []
 
     async def _hit_lane(self, made: Try) -> bool:
         """Counts it for the account here and in Redis: what this process refuses need not be asked there, and where
         Redis comes and goes neither count is forgotten."""
         key = (_lane(made.lane), made.account)
-        if not await self._here.moving.hit(made.lane, *key):
+        if not await self._counters.here.moving.hit(made.lane, *key):
             return False
-        return await self._in_redis(lambda by: by.moving.hit(made.lane, *key)) is not False
-
-    async def _ask(self, question: Callable[[_Limiters], Awaitable[T]]) -> T:
-        """Of Redis; of this process while that is away."""
-        answer = await self._in_redis(question)
-        return await question(self._here) if answer is None else answer
-
-    async def _in_redis(self, question: Callable[[_Limiters], Awaitable[T]]) -> T | None:
-        """None while it is away, and where it is inside this process."""
-        if self._shared is None or time.monotonic() < self._away_until:
-            return None
-        try:
-            with guarded():
-                return await question(self._shared)
-        except Unavailable:
-            self._away_until = time.monotonic() + AWAY_S
-            return None
+        return await self._counters.in_redis(lambda by: by.moving.hit(made.lane, *key)) is not False
 
     async def _is_known(self, account: str, device: str) -> bool:
         if (account, device) in self._known:

@@ -7,7 +7,9 @@ from hub.model.tokens import Token
 
 
 class Bootstrap(msgspec.Struct, frozen=True):
-    """The bootstrap token: an admin without an account."""
+    """The bootstrap token, from this address: an admin without an account."""
+
+    address: str = ""
 
     @property
     def role(self) -> Role:
@@ -24,10 +26,11 @@ class Bootstrap(msgspec.Struct, frozen=True):
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
-    """A user, by a token that counts."""
+    """A user, by a token that counts, from this address."""
 
     account: Account
     token: Token
+    address: str = ""
 
     @property
     def role(self) -> Role:

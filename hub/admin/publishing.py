@@ -3,8 +3,7 @@
 import secrets
 from typing import Final
 
-import structlog
-
+from hub.access.audit import Audit
 from hub.access.principal import Principal
 from hub.errors import InDoubt, Refusal
 from hub.model.bodies import NewOrder, Target
@@ -15,19 +14,24 @@ from hub.store import Store
 OWN_KEY: Final = "hub-"
 """How an idempotency key begins that the hub made itself."""
 
-log = structlog.get_logger(__name__)
-
 
 class Publishing:
     """Orders as admins make and cancel them. `actor` is who asks; it has been checked to be allowed."""
 
-    def __init__(self, *, store: Store, dispatch: Dispatch) -> None:
+    def __init__(self, *, store: Store, dispatch: Dispatch, audit: Audit) -> None:
+        self._audit = audit
         self._store = store
         self._dispatch = dispatch
 
     async def publish(self, actor: Principal, what: NewOrder, key: str | None) -> OrderRow:
         """Publishes the order once for each key. Raises Refusal, Unavailable; InDoubt with the key that settles it."""
-        key = key or f"{OWN_KEY}{secrets.token_hex(16)}"
+        said = f"{what.symbol_name} {what.direction} {what.time_increments} for {what.valid_duration} s"
+        with self._audit.act("order.publish", actor, detail=said) as act:
+            row = await self._publish(actor, what, key or f"{OWN_KEY}{secrets.token_hex(16)}")
+            act.subject = f"order {row.order.id}"
+        return row
+
+    async def _publish(self, actor: Principal, what: NewOrder, key: str) -> OrderRow:
         draft = Draft(
             time_increments=what.time_increments,
             symbol_name=what.symbol_name,
@@ -38,19 +42,17 @@ class Publishing:
             idempotency_key=key,
         )
         try:
-            row = await self._dispatch.publish(draft)
+            return await self._dispatch.publish(draft)
         except InDoubt as error:
             raise InDoubt(error.what, error.why, key=key) from error
-        log.info("order published", actor=actor.name, order_id=row.order.id, symbol=row.order.symbol_name)
-        return row
 
     async def cancel(self, actor: Principal, order_id: int, reason: str) -> None:
         """Cancels a live order everywhere. Raises Refusal, Unavailable."""
-        if await self._store.orders.get(order_id) is None:
-            raise Refusal("not_found", f"there is no order {order_id}")
-        if not await self._dispatch.cancel(order_id, reason):
-            raise Refusal("conflict", f"order {order_id} is past its window or cancelled already")
-        log.info("order cancelled", actor=actor.name, order_id=order_id, reason=reason)
+        with self._audit.act("order.cancel", actor, subject=f"order {order_id}", reason=reason):
+            if await self._store.orders.get(order_id) is None:
+                raise Refusal("not_found", f"there is no order {order_id}")
+            if not await self._dispatch.cancel(order_id, reason):
+                raise Refusal("conflict", f"order {order_id} is past its window or cancelled already")
 
     async def _targets(self, wanted: list[Target]) -> tuple[int, ...]:
         """The traders' ids, in order. Refuses 422 those that do not exist."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from protocol.text import clean
+
 
 def configure(style: Literal["console", "json"]) -> None:
     """Sets up this process's log. uvicorn's own lines are kept from WARNING up."""
@@ -22,6 +24,7 @@ def configure(style: Literal["console", "json"]) -> None:
         processors=[
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _cleaned,
             structlog.processors.format_exc_info if style == "json" else _unchanged,
             renderer,
         ],
@@ -40,3 +43,10 @@ def _unchanged(
     _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
     return event
+
+
+def _cleaned(
+    _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """What comes from outside is shown, and not obeyed by whoever reads the log at a terminal."""
+    return {name: clean(value) if isinstance(value, str) else value for name, value in event.items()}

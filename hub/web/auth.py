@@ -9,7 +9,7 @@ from hub.model.answers import NewLogin, Verified
 from hub.model.bodies import Credentials
 from hub.orders.greeting import Greeting
 from hub.sessions.account_changes import AccountChanges
-from hub.web.envelope import answer, read
+from hub.web.envelope import address_of, answer, read
 from hub.web.times import Times
 
 
@@ -25,10 +25,9 @@ class AuthRoutes:
     async def login(self, request: Request) -> Response:
         """A new session, which ends an older one of the same user."""
         body = await read(request, Credentials)
-        address = request.client.host if request.client else ""
         await self._greeting.learn_hub_id()
         login = await self._auth.login(
-            body.username, body.password, body.device_id or "", address, request.is_disconnected
+            body.username, body.password, body.device_id or "", address_of(request), request.is_disconnected
         )
         await self._changes.made(login.change)
         return answer(
@@ -51,7 +50,7 @@ class AuthRoutes:
     async def logout(self, _request: Request, principal: Principal) -> Response:
         """Ends the session of this token, and no newer one."""
         if isinstance(principal, LoggedIn):
-            change = await self._auth.logout(principal.token)
+            change = await self._auth.logout(principal)
             if change is not None:
                 await self._changes.made(change)
         return answer()

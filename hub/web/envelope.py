@@ -96,6 +96,12 @@ def bearer(connection: HTTPConnection) -> str | None:
     return None
 
 
+def address_of(connection: HTTPConnection) -> str:
+    """The caller's address; empty where the server knows none."""
+    client = connection.scope.get("client")
+    return client[0] if client else ""
+
+
 async def read(request: Request, shape: type[T]) -> T:
     """The body as this struct. Refuses 400 what is no JSON, 413 what is too large, 422 naming the field."""
     return _parsed(await _body(request), shape)

@@ -6,12 +6,13 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hub.access.audit import Audit
 from hub.access.auth import Auth, Examined
 from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.errors import Refusal
 from hub.model.rights import Right, may, whose
 from hub.sessions.door import KNOWN
-from hub.web.envelope import bearer
+from hub.web.envelope import address_of, bearer
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -27,8 +28,9 @@ class Guarded(NamedTuple):
 class Guard:
     """Refuses 401 without a good token, 403 for what the role may not do or an unfit account."""
 
-    def __init__(self, auth: Auth) -> None:
+    def __init__(self, auth: Auth, audit: Audit) -> None:
         self._auth = auth
+        self._audit = audit
 
     def public(self, handler: Handler) -> Guarded:
         """For everybody."""
@@ -48,13 +50,18 @@ class Guard:
         async def run(request: Request) -> Response:
             principal = await self._authenticate(request)
             if not may(principal.role, right):
-                raise Refusal("forbidden", f"for {whose(right)}s only")
+                raise self._forbidden(principal, right)
             return await handler(request, principal)
 
         return Guarded(right, run, _summary(handler))
 
+    def _forbidden(self, principal: Principal, right: Right) -> Refusal:
+        refused = Refusal("forbidden", f"for {whose(right)}s only")
+        self._audit.note("access", "refused", principal, reason=refused.message, detail=right)
+        return refused
+
     async def _authenticate(self, request: Request) -> Principal:
-        principal = await self._auth.authenticate(bearer(request))
+        principal = await self._auth.authenticate(bearer(request), address_of(request))
         become_known = request.scope.get("state", {}).get(KNOWN)
         if become_known is not None:
             become_known()
@@ -75,8 +82,8 @@ class Guard:
 
         async def run(request: Request) -> Response:
             text = bearer(request)
-            if text is None or self._auth.is_bootstrap(text):
-                await self._auth.authenticate(text)
+            if text is None or not self._auth.is_of_login(text):
+                await self._auth.authenticate(text, address_of(request))
                 raise Refusal("forbidden", "for traders only")
             examined = await self._auth.examine(text)
             if examined.account is not None and not may(examined.account.role, "orders:take"):

@@ -21,7 +21,7 @@ from hub.sessions.budget import Budgets, Work
 from hub.sessions.outbox import Outbox, QueueOutbox
 from hub.sessions.registry import Session
 from hub.sessions.wire import EXTENSION, Wire
-from hub.web.envelope import bearer, refused, unavailable
+from hub.web.envelope import address_of, bearer, refused, unavailable
 from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
@@ -58,7 +58,8 @@ class Socket:
         try:
             if SUBPROTOCOL not in socket.scope["subprotocols"]:
                 raise Refusal("bad_request", f"Sec-WebSocket-Protocol: takes {SUBPROTOCOL}")
-            principal = await self._auth.authenticate(bearer(HTTPConnection(socket.scope)))
+            connection = HTTPConnection(socket.scope)
+            principal = await self._auth.authenticate(bearer(connection), address_of(connection))
             if isinstance(principal, Bootstrap) or not may(principal.role, "orders:take"):
                 raise Refusal("forbidden", "the socket is for traders' agents")
         except Refusal as refusal:
@@ -192,7 +193,7 @@ def _session(
         token.id,
         account_expire_ms=account.expire_ms,
         token_expire_ms=token.expire_ms,
-        address=socket.client.host if socket.client else "",
+        address=principal.address,
         outbox=outbox,
         conversation=conversation,
         now_ms=now_ms,

@@ -40,7 +40,7 @@ async def _admission(rig: Rig) -> list[Part | Figure]:
         await asyncio.gather(*(accounts.get(user_id) for user_id in ids))
 
     async def admit(_number: int) -> None:
-        await asyncio.gather(*(auth.authenticate(token) for token in tokens))
+        await asyncio.gather(*(auth.authenticate(token, "") for token in tokens))
 
     checked = await rig.meter.cost(len(rig.tokens), _at_once(lambda: [auth.read(token) for token in rig.tokens]))
     return [

@@ -46,6 +46,14 @@ def embedded_hub(services_dir: Path) -> Iterator[RunningHub]:
     yield from run_embedded_hub(services_dir / "embedded-hub")
 
 
+@pytest.fixture(scope="session")
+def proxied_hub(services_dir: Path) -> Iterator[RunningHub]:
+    """Embedded, behind a proxy that it trusts: a test names the address that it comes from. Its log is JSON, and its
+    numbers take a token."""
+    settings = {"HUB_TRUSTED_PROXIES": "127.0.0.1", "HUB_LOG_FORMAT": "json"}
+    yield from run_embedded_hub(services_dir / "proxied-hub", **settings)
+
+
 def _in_sqlite(file: Path, sql: str) -> None:
     with contextlib.closing(sqlite3.connect(file, timeout=10)) as connection, connection:
         connection.execute(sql)

@@ -1,0 +1,204 @@
+"""The log of who did what: each act one record, with who did it and from where, and nothing secret in it."""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, get_args
+
+import pytest
+
+from hub.access.audit import LOGGER, MOST_REFUSALS, PERIOD_S, Audit, Event
+from hub.access.bootstrap_limit import PER_NETWORK
+from tests.kit.raw import PASSWORD, Answer, Client, RunningHub, User, good_order
+from tests.services.process import ROOT
+
+PAGE = (ROOT / "hub/docs/audit.md").read_text()
+EVIL = "\x1b[31m\u202ereason\nforged line\x07"
+HARMLESS = "·[31m·reason·forged line·"
+TYPED = "a password of nobody else"
+_hosts = count(1)
+
+
+@pytest.fixture
+def client(proxied_hub: RunningHub) -> Iterator[Client]:
+    found = Client(proxied_hub)
+    yield found
+    found.close()
+
+
+class Caller:
+    """Somebody at an address that nobody else has."""
+
+    def __init__(self, client: Client, token: str | None = "admin") -> None:
+        self.client = client
+        self.token = token
+        self.address = f"198.51.100.{next(_hosts)}"
+
+    def ask(self, method: str, path: str, body: object = None) -> Answer:
+        return self.client.ask(method, path, body, token=self.token, headers={"X-Forwarded-For": self.address})
+
+    def login(self, name: str, password: str) -> Answer:
+        return self.ask("POST", "/api/auth/login", {"username": name, "password": password, "device_id": "device-9"})
+
+    def records(self) -> list[dict[str, Any]]:
+        """What stands in the hub's log of this address."""
+        lines = (json.loads(line) for line in self.client.hub.log().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("logger") == LOGGER and line["address"] == self.address]
+
+
+def _create(caller: Caller, _user: User, _order: int) -> Answer:
+    body = {"username": f"u{secrets.token_hex(6)}", "password": TYPED}
+    return caller.ask("POST", "/api/admin/users/create", body)
+
+
+def _put(what: str, body: dict[str, object]) -> Callable[[Caller, User, int], Answer]:
+    return lambda caller, user, _order: caller.ask("PUT", f"/api/admin/users/{user.id}/{what}", body)
+
+
+ACTS: dict[str, Callable[[Caller, User, int], Answer]] = {
+    "user.create": _create,
+    "user.expire": _put("expire", {"expire_at": "2099-01-01 00:00:00"}),
+    "user.status": _put("status", {"status": 3}),
+    "user.password": _put("password", {"password": TYPED}),
+    "user.kick": lambda caller, user, _order: caller.ask("POST", f"/api/admin/users/{user.id}/kick"),
+    "order.publish": lambda caller, user, _order: caller.ask(
+        "POST", "/api/orders/create", good_order() | {"targets": [user.id]}
+    ),
+    "order.cancel": lambda caller, _user, order: caller.ask("POST", f"/api/orders/{order}/cancel", {"reason": EVIL}),
+}
+
+
+@pytest.mark.parametrize("kind", ["bootstrap", "admin"])
+def test_each_act_of_an_admin_is_one_record_with_who_and_from_where(client: Client, kind: str) -> None:
+    user, boss = client.user(), client.user("admin")
+    order_id = client.publish(user)
+    token = "admin" if kind == "bootstrap" else client.token(boss)
+    for event, act in ACTS.items():
+        caller = Caller(client, token)
+        answer = act(caller, user, order_id)
+        assert answer.status == 200, (event, answer)
+        [record] = caller.records()
+        assert (record["event"], record["outcome"]) == (event, "done")
+        assert record["actor_kind"] == kind
+        if kind == "admin":
+            assert (record["actor"], record["actor_id"]) == (boss.name, boss.id)
+        number = answer.data["user_id" if event == "user.create" else "order_id"] if answer.data else user.id
+        wanted = f"order {order_id}" if event == "order.cancel" else f"{event.partition('.')[0]} {number}"
+        assert record["subject"] == wanted
+        assert record.get("reason", "") == (HARMLESS if event == "order.cancel" else "")
+    _nothing_secret(client, token if kind == "admin" else TYPED)
+
+
+def test_what_an_admin_is_refused_is_recorded_with_the_reason(client: Client) -> None:
+    caller = Caller(client)
+    assert caller.ask("POST", "/api/admin/users/987654321/kick").status == 404
+    assert caller.ask("POST", "/api/orders/987654321/cancel").status == 404
+    kick, cancel = caller.records()
+    assert (kick["event"], kick["outcome"], kick["reason"]) == ("user.kick", "refused", "there is no user 987654321")
+    assert (cancel["event"], cancel["outcome"]) == ("order.cancel", "refused")
+
+
+def test_a_trader_who_tries_an_admins_act_is_recorded(client: Client) -> None:
+    user = client.user()
+    caller = Caller(client, client.token(user))
+    assert caller.ask("POST", f"/api/admin/users/{user.id}/kick").status == 403
+    [record] = caller.records()
+    assert (record["event"], record["actor"], record["detail"]) == ("access", user.name, "users:write")
+
+
+def test_a_login_its_refusals_and_its_end_are_recorded(client: Client) -> None:
+    user = client.user()
+    caller = Caller(client, None)
+    assert caller.login(user.name, TYPED).status == 401
+    assert caller.login(TYPED, PASSWORD).status == 401
+    caller.token = caller.login(user.name, PASSWORD).data["token"]
+    assert caller.ask("POST", "/api/auth/logout").status == 200
+    wrong, unknown, login, logout = caller.records()
+    assert (wrong["event"], wrong["outcome"], wrong["subject"]) == ("login", "refused", user.name)
+    assert wrong["actor_kind"] == unknown["actor_kind"] == "nobody"
+    assert (login["outcome"], login["actor"], login["actor_id"], login["detail"]) == (
+        "done",
+        user.name,
+        user.id,
+        "device-9",
+    )
+    assert (logout["event"], logout["outcome"], logout["actor_id"]) == ("logout", "done", user.id)
+    _nothing_secret(client, str(caller.token))
+
+
+def test_a_limited_login_is_recorded_as_one(client: Client) -> None:
+    user = client.user()
+    caller = Caller(client, None)
+    statuses = [caller.login(user.name, TYPED).status for _ in range(13)]
+    assert statuses[-1] == 429
+    assert [record["outcome"] for record in caller.records()] == [
+        "limited" if status == 429 else "refused" for status in statuses
+    ]
+
+
+def test_wrong_bootstrap_tokens_are_recorded_and_limited_and_the_right_one_is_not_kept_out(client: Client) -> None:
+    stranger, operator = Caller(client, "not the token"), Caller(client)
+    statuses = [stranger.ask("GET", "/api/admin/agents").status for _ in range(PER_NETWORK.amount + 2)]
+    assert statuses == [401] * PER_NETWORK.amount + [429] * 2
+    assert operator.ask("GET", "/api/admin/agents").status == 200
+    records = stranger.records()
+    assert [record["event"] for record in records] == ["bootstrap"] * len(statuses)
+    assert [record["outcome"] for record in records] == ["refused"] * PER_NETWORK.amount + ["limited"] * 2
+    operator.token = "a slip of the hand"
+    for _ in range(PER_NETWORK.amount + 2):
+        assert operator.ask("GET", "/api/admin/agents").status == 401
+    operator.token = "admin"
+    assert operator.ask("GET", "/api/admin/agents").status == 200
+    assert "not the token" not in client.hub.log()
+
+
+def test_a_token_of_a_login_is_no_try_at_the_bootstrap_token(client: Client) -> None:
+    """A morning after the signing key has changed: agents with old tokens are sent to the login, and not limited."""
+    caller = Caller(client, "a.b.c")
+    assert {caller.ask("GET", "/api/auth/verify").status for _ in range(PER_NETWORK.amount + 5)} == {401}
+    assert caller.records() == []
+
+
+def test_no_control_character_reaches_a_log_for_people(embedded_hub: RunningHub) -> None:
+    client = Client(embedded_hub)
+    order_id = client.publish(client.user())
+    assert client.ask("POST", f"/api/orders/{order_id}/cancel", {"reason": EVIL}).status == 200
+    log = client.hub.log()
+    assert HARMLESS in log
+    assert not {"\x1b", "\x07", "\u202e"} & set(log)
+    client.close()
+
+
+def _nothing_secret(client: Client, token: str) -> None:
+    log = client.hub.log()
+    for secret in (PASSWORD, TYPED, token, client.hub.admin_token, client.hub.settings.jwt_secret):
+        assert secret not in log
+    written = [text for line in log.splitlines() for text in _texts(json.loads(line) if line[:1] == "{" else line)]
+    assert [text for text in written if not text.isprintable()] == []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from (text for inner in value.values() for text in _texts(inner))
+    elif isinstance(value, str):
+        yield value
+
+
+def test_refusals_without_end_fill_no_log_and_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    audit = Audit(lambda: now[0])
+    for _ in range(1_000):
+        audit.note("login", "limited", None, address="192.0.2.1")
+    audit.note("login", "limited", None, address="192.0.2.2")
+    now[0] = PERIOD_S
+    audit.note("login", "limited", None, address="192.0.2.1")
+    lines = capsys.readouterr()
+    written = [line for line in (lines.out + lines.err).splitlines() if "192.0.2." in line]
+    assert len(written) == MOST_REFUSALS + 2
+    assert re.search(rf"omitted\S*=\S*{1_000 - MOST_REFUSALS}", re.sub(r"\x1b\[[0-9;]*m", "", written[-1]))
+
+
+def test_the_page_has_each_event_and_no_other() -> None:
+    assert set(re.findall(r"^\| `([a-z.]+)` \|", PAGE.partition("| field |")[0], re.MULTILINE)) == set(get_args(Event))
