@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from .messages import ToAgent, ToHub
+from .text import whole
 
 T = TypeVar("T", ToAgent, ToHub)
 
@@ -56,13 +57,23 @@ def _decode(decoder: msgspec.json.Decoder[T], text: bytes | str) -> T:
         if size > MAX_FRAME_BYTES:
             raise BadMessage(f"message of {size} bytes is over the limit of {MAX_FRAME_BYTES}")
     try:
-        return _decode_tagged(decoder, text)
+        return _decode_whole(decoder, text)
     except msgspec.ValidationError as error:
         raise BadMessage(_readable(error)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMessage(f"not JSON: {error}") from None
     except RecursionError:
         raise BadMessage("not JSON that we take: nested too deeply") from None
+
+
+def _decode_whole(decoder: msgspec.json.Decoder[T], text: bytes | str) -> T:
+    """A fact is not refused for an emoji that was cut in the text beside it."""
+    try:
+        return _decode_tagged(decoder, text)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeError):
+        return _decode_tagged(decoder, whole(text))
 
 
 def _decode_tagged(decoder: msgspec.json.Decoder[T], text: bytes | str) -> T:

@@ -259,6 +259,12 @@ class WireProtocol(WebSocketsSansIOProtocol):
         elif not self.close_sent:
             super().handle_cont(event)
 
+    def send_receive_event_to_app(self) -> None:
+        """uvicorn's own; a text with half of a character in it is taken, as `protocol.codec` takes it."""
+        if self.curr_msg_data_type == "text":
+            self.frames = [b"".join(self.frames).decode("utf-8", "replace").encode()]
+        super().send_receive_event_to_app()
+
     def handle_ping(self) -> None:
         """uvicorn's own; a peer that does not read gets no pongs either."""
         if self.transport.get_write_buffer_size() > OUTBOX_BYTES:

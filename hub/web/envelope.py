@@ -16,6 +16,7 @@ from starlette.responses import Response
 from hub.errors import InDoubt, Refusal, Unavailable
 from hub.model.answers import PartAnswer, Ready
 from hub.model.bodies import TAKES
+from protocol.text import whole
 
 MAX_BODY_BYTES: Final = 64 * 1024
 LARGEST_ID: Final = 2**63 - 1
@@ -105,6 +106,11 @@ def address_of(connection: HTTPConnection) -> str:
 async def read(request: Request, shape: type[T]) -> T:
     """The body as this struct. Refuses 400 what is no JSON, 413 what is too large, 422 naming the field."""
     return _parsed(await _body(request), shape)
+
+
+async def read_fact(request: Request, shape: type[T]) -> T:
+    """The same; a text that was cut in the middle of a character is mended and is no reason to refuse a fact."""
+    return _parsed(whole(await _body(request)).encode(), shape)
 
 
 def _parsed(body: bytes, shape: type[T]) -> T:

@@ -15,7 +15,7 @@ from hub.model.funnel import funnel, is_settled
 from hub.orders.polling import Polling
 from hub.store import Store
 from hub.web import views
-from hub.web.envelope import answer, path_id, query_int, read, read_or
+from hub.web.envelope import answer, path_id, query_int, read, read_fact, read_or
 from hub.web.times import Times
 from protocol.messages import Outcome
 
@@ -84,7 +84,7 @@ class PollingRoutes:
 
     async def record_result(self, request: Request, who: Examined) -> Response:
         """Records what came of an order, also under a login that has ended, until an hour after its window."""
-        body = await read(request, OrderResult)
+        body = await read_fact(request, OrderResult)
         result = body.result
         outcome: Outcome = result.outcome or ("success" if result.success else "failed")
         await self._polling.record_result(

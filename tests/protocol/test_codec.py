@@ -42,8 +42,9 @@ def test_garbage_is_a_message_or_a_bad_message(text: str | bytes) -> None:
         ('{"type":"time","t0_ms":1} x', "not JSON"),
         ('\ufeff{"type":"time","t0_ms":1}', "not JSON"),
         (b'{"type":"ack","order_id":"\xff"}', "order_id: expected `int`, got `str`"),
-        ('{"type":"hello","device_id":"\\ud800"}', "not JSON"),
-        ('{"type":"time","t0_ms":1,"x":"\ud800"}', "not JSON"),
+        ('{"type":"hello","device_id":"\\ud800","version":"1","driver":"p"}', "device_id: expected `str` matching"),
+        (b"\xed\xa0\xbd", "not JSON"),
+        ('{"type":"time","t0_ms":\ud83d}', "not JSON"),
         ('{"type":"nope",,}', "not JSON"),
         ('{"type":"nope"', "not JSON"),
         ('{"type":"time","t0_ms":1,"x":' + "[" * 30_000, "not JSON"),
@@ -66,6 +67,37 @@ def test_a_bad_message_says_which_field_and_why(text: str | bytes, says: str) ->
         decode_to_hub(text)
     assert str(bad.value).startswith(says)
     assert not isinstance(bad.value, UnknownType)
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"\udE80 and on", "\ufffd and on"),
+        (rb"\ud83d\u0041", "\ufffdA"),
+        (rb"\ud83d\ud83d\ude80", "\ufffd\U0001f680"),
+        (rb"\ud83d\ude80\ude80", "\U0001f680\ufffd"),
+        (rb"\\ud83d \ud83d", "\\ud83d \ufffd"),
+        (rb"\\\ud83d\"", '\\\ufffd"'),
+        ("\U0001f680".encode()[:2], "\ufffd"),
+        (b"\xed\xa0\xbd", "\ufffd\ufffd\ufffd"),
+        ("下单".encode()[:4], "下\ufffd"),
+        ("\ud83d", "\ufffd"),
+    ],
+)
+def test_a_text_that_was_cut_in_the_middle_of_a_character_is_taken(written: bytes | str, taken: str) -> None:
+    before, after = (
+        '{"type":"result","order_id":1,"outcome":"success","executed_ms":5,"message":"',
+        '","data":{"a":"é🚀"}}',
+    )
+    is_bytes = isinstance(written, bytes)
+    text = before.encode() + written + after.encode() if is_bytes else before + written + after
+    assert decode_to_hub(text) == Result(1, "success", 5, taken, {"a": "é🚀"})
+
+
+def test_a_cut_character_where_nobody_reads_is_no_matter() -> None:
+    assert decode_to_hub('{"type":"time","t0_ms":1,"x":"\ud800"}') == Time(1)
+    assert decode_to_hub(rb'{"type":"time","t0_ms":1,"\udc00":"\ud800"}') == Time(1)
 
 
 @pytest.mark.parametrize("kind", ["nope", "", "Time", "welcome", "error", "\u0000", "🚀", "x" * 1_000])

@@ -269,6 +269,36 @@ def test_an_ended_login_still_reports_its_own_orders(client: Client, agents: Con
     assert client.order(others_order)["assignments"] == []
 
 
+@pytest.mark.parametrize("named", [None, "device-1"])
+def test_what_was_reported_under_the_device_of_the_hello_can_be_reported_over_http(
+    client: Client, agents: Connect, named: str | None
+) -> None:
+    user = client.user()
+    token = client.token(user, named)
+    agent = agents(client, token)
+    agent.hello("device-1", journal="journal-1")
+    order_id = client.publish(user)
+    agent.hear("order")
+    _kick(client, user)
+    agent.goodbye()
+    assert _report(client, token, order_id).status == 200
+    assert client.assignments(order_id)[0]["outcome"] == "success"
+
+
+def test_a_hello_of_another_device_than_its_login_is_refused_before_anything_is_given_to_it(
+    client: Client, agents: Connect
+) -> None:
+    """Its orders would be another device's than its token's, so that no result could be handed in over HTTP."""
+    user = client.user()
+    agent = agents(client, client.token(user, "device-1"))
+    order_id = client.publish(user)
+    agent.say({"type": "hello", "device_id": "Device-1", "version": "1", "driver": "paper"})
+    error = agent.hear("error")
+    assert (error["code"], error["message"]) == ("BAD_MESSAGE", "device_id: takes the one that the login named")
+    assert agent.goodbye() == closes.BAD_MESSAGE.code
+    assert client.order(order_id)["assignments"] == []
+
+
 def test_an_ended_login_reports_no_other_devices_order(client: Client, agents: Connect) -> None:
     user = client.user()
     old = client.token(user, "device-1")

@@ -32,6 +32,8 @@ NOT_JSON_VALUES: dict[str, bytes] = {
     "a raw control character": b'"\x01"',
 }
 
+CUT_TEXTS = ("bad UTF-8", "overlong UTF-8", "a lone high surrogate", "a lone low surrogate")
+
 NO_TEXT: dict[str, bytes] = {
     "a number": b"5",
     "a float": b"1.5",
@@ -238,11 +240,17 @@ def test_each_field_wrong_is_refused_by_its_name_and_nothing_is_stored(given: Gi
         for case, value in cases.items():
             answer = given.ask(endpoint, given.good(endpoint) | {field: value})
             complaints[f"{field}: {case}"] = complaint(answer, 422, field, _taken(endpoint, field, case))
-        for case, value in NOT_JSON_VALUES.items():
+        for case, value in _not_json_values(endpoint).items():
             answer = given.ask(endpoint, given.good(endpoint) | {field: value})
             complaints[f"{field}: {case}"] = not_json(answer, field, case)
     assert_no(complaints)
     assert given.stored() == before
+
+
+def _not_json_values(endpoint: str) -> dict[str, bytes]:
+    """A fact is taken with its text mended; a name or a password is not."""
+    is_fact = endpoint == "record result"
+    return {case: value for case, value in NOT_JSON_VALUES.items() if not (is_fact and case in CUT_TEXTS)}
 
 
 def not_json(answer: Answer, field: str, case: str) -> str:
@@ -290,10 +298,21 @@ def _assert_named_inside(given: Given, field: str) -> None:
             del fields[field]
         answer = given.ask("record result", {"order_id": b"1", "result": body_of(fields)})
         complaints[case] = complaint(answer, 422, f"result.{field}", f"takes {TAKES[field]}")
-    for case, value in NOT_JSON_VALUES.items():
+    for case, value in _not_json_values("record result").items():
         answer = given.ask("record result", {"order_id": b"1", "result": body_of(good | {field: value})})
         complaints[case] = not_json(answer, f"result.{field}", case)
     assert_no(complaints)
+
+
+@pytest.mark.parametrize("case", CUT_TEXTS)
+def test_a_result_whose_text_was_cut_in_the_middle_of_a_character_is_recorded(given: Given, case: str) -> None:
+    user = given.client.user()
+    token, order_id = given.client.token(user), given.client.publish(user)
+    given.client.ask("GET", "/api/orders/pull", token=token)
+    result = b'{"success":true,"message":%s,"data":{"said":%s}}' % ((NOT_JSON_VALUES[case],) * 2)
+    body = b'{"order_id":%d,"result":%s}' % (order_id, result)
+    assert given.client.ask("POST", "/api/orders/record-result", body, token=token).status == 200
+    assert "\ufffd" in given.client.assignments(order_id)[0]["message"]
 
 
 BODIES: dict[str, tuple[bytes, int, str]] = {
