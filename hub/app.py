@@ -66,6 +66,7 @@ from hub.web.admin import AdminRoutes
 from hub.web.auth import AuthRoutes
 from hub.web.counting import Counting
 from hub.web.envelope import ERRORS
+from hub.web.exposition import Exposition, served
 from hub.web.guard import Guard
 from hub.web.health import HealthRoutes
 from hub.web.openapi import document
@@ -86,6 +87,8 @@ class Hub:
         self.gave_up: str | None = None
         self.background = Background()
         self.supervisor = Supervisor(self._give_up)
+        token = settings.metrics_token
+        self.exposition = Exposition(token.get_secret_value() if token else None)
         self.readiness = Readiness(PARTS, lambda: self.supervisor.down)
         self._reach_stores(settings)
         self._seat_sessions(settings)
@@ -343,9 +346,19 @@ def routes(hub: Hub) -> list[BaseRoute]:
     return [
         WebSocketRoute("/ws", socket),
         *urls.routes(endpoints),
-        Route("/metrics", health.metrics, methods=["GET"]),
+        *([hub.exposition.route] if hub.settings.metrics_port is None else []),
         Route("/openapi.json", describe, methods=["GET"]),
     ]
+
+
+@contextlib.asynccontextmanager
+async def metrics_served(hub: Hub) -> AsyncIterator[None]:
+    """/metrics at a port of its own, where the settings give one."""
+    if hub.settings.metrics_port is None:
+        yield
+        return
+    async with served(hub.exposition, hub.settings.host, hub.settings.metrics_port):
+        yield
 
 
 def build(settings: Settings) -> Starlette:
@@ -355,7 +368,7 @@ def build(settings: Settings) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         with metrics.measured_gc():
-            async with hub.running():
+            async with hub.running(), metrics_served(hub):
                 doors = Doors(most_unknown(raise_descriptor_limit()), proxies=settings.proxies)
                 yield {RESTART_HINT: hub.hint, TURNS: Turns(), DOORS: doors}
 

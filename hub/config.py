@@ -71,6 +71,18 @@ class Settings(BaseSettings):
     )
     host: str = setting(N_("The address to listen at."), "127.0.0.1")
     port: int = setting(N_("The port to listen at; 0 takes a free one."), 8000, ge=0, le=65535)
+    metrics_port: int | None = setting(
+        N_("A port of its own for /metrics, at HUB_HOST; then it is at no other."),
+        ge=1,
+        le=65535,
+        takes=N_("a whole number from 1 to 65,535"),
+        usual=N_("none: /metrics is at HUB_PORT"),
+    )
+    metrics_token: SecretStr | None = setting(
+        N_("Whoever asks for /metrics sends it as Bearer token."),
+        takes=N_("at least 32 random bytes"),
+        usual=N_("none: no token is asked for"),
+    )
     trusted_proxies: str = setting(
         N_("From these proxies, and from nobody else, X-Forwarded-For is believed, from right to left."),
         "",
@@ -177,6 +189,13 @@ class Settings(BaseSettings):
                 )
             )
         return url
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < SECRET_BYTES:
+            raise ValueError(_("takes at least {least} bytes").format(least=SECRET_BYTES))
+        return secret
 
     @field_validator("jwt_secret", "admin_token")
     @classmethod

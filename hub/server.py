@@ -26,6 +26,7 @@ from hub.sessions.wire import WireProtocol
 from hub.store import Store
 from hub.store.installation import ALIVE_S
 from hub.store.migrations import is_current, migrate
+from hub.web.exposition import listening
 
 GRACE_S: Final = 8
 SERVICE_LOST: Final = 70
@@ -49,6 +50,7 @@ def serve(
     """
     configure(settings.log_format)
     _refuse_embedded(settings, workers, alone)
+    _refuse_metrics_port(settings, settings.port if port is None else port)
     with _locked(settings):
         _prepare_database(settings)
         asyncio.run(_look_at_stores(settings))
@@ -82,6 +84,17 @@ def _refuse_embedded(settings: Settings, workers: int, alone: bool) -> None:
             "HUB_REDIS_URL is embedded:// (the default) beside a database that other hubs can use: claims would not "
             "hold between them. Set HUB_REDIS_URL to a real redis:// URL; or say --alone if this is the only hub."
         )
+
+
+def _refuse_metrics_port(settings: Settings, port: int) -> None:
+    if settings.metrics_port is None:
+        return
+    if settings.metrics_port == port:
+        raise NotServable(f"HUB_METRICS_PORT is {port}, where the hub itself listens: give /metrics another one")
+    try:
+        listening(settings.host, settings.metrics_port).close()
+    except OSError as error:
+        raise NotServable(f"HUB_METRICS_PORT {settings.metrics_port} at {settings.host}: {error.strerror}") from None
 
 
 @contextlib.contextmanager

@@ -37,7 +37,8 @@ def refusal_of(status: int, message: str) -> bytes:
     body = msgspec.json.encode({"code": status, "message": message, "data": None, "detail": message})
     head = [
         STATUS_LINE[status],
-        b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n",
+        b"content-type: application/json\r\nx-content-type-options: nosniff\r\n",
+        b"cache-control: no-store\r\nconnection: close\r\n",
         b"content-length: %d\r\n\r\n" % len(body),
     ]
     return b"".join([*head, body])
@@ -154,6 +155,8 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stage = "body"
+        if b"#" in self.url:  # no part of a request (RFC 9112 §3.2), and where one ends a proxy may see another path
+            raise ValueError("the target has a fragment")
         # Of a piece that is longer than a head may be: how much of it was the head?
         if self._head_bytes > MOST_HEAD_BYTES:
             head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -25,6 +25,7 @@ from websockets.http11 import Request
 
 from hub.sessions.budget import Budget
 from hub.sessions.door import refusal_of
+from hub.sessions.handshake import Handshake
 from hub.sessions.inbox import Inbox
 from hub.sessions.intake import PIECE, Intake, Turns
 from hub.sessions.outbox import CLOSE_TIMEOUT_S, OUTBOX_BYTES, Outbox
@@ -176,6 +177,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        self.conn.__class__ = Handshake  # uvicorn makes it, and takes no class of ours
         self.queue = Inbox()  # type: ignore[assignment]
         self.wire = Wire(self.transport, Budget(self.loop.time()))
         self.wire.hold = self._hold

@@ -24,6 +24,9 @@ LARGEST_ID: Final = 2**63 - 1
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 _encoder: Final = msgspec.json.Encoder()
+PUBLIC: Final = {"x-content-type-options": "nosniff"}
+PRIVATE: Final = PUBLIC | {"cache-control": "no-store"}
+"""Of every answer but the documents about the hub itself: no cache keeps a token or what one was needed for."""
 
 
 def answer(data: Any = None) -> Response:
@@ -178,8 +181,13 @@ def _error(status: int, message: str, headers: dict[str, str]) -> Response:
 
 def document(content: object) -> Response:
     """A document of its own, without the envelope."""
-    return Response(_encoder.encode(content), 200, media_type="application/json")
+    return Response(_encoder.encode(content), 200, PUBLIC, media_type="application/json")
+
+
+def plain(text: bytes, media_type: str) -> Response:
+    """Text of its own kind, without the envelope."""
+    return Response(text, 200, PRIVATE, media_type=media_type)
 
 
 def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(_encoder.encode(content), status, headers, media_type="application/json")
+    return Response(_encoder.encode(content), status, PRIVATE | (headers or {}), media_type="application/json")

@@ -1,12 +1,10 @@
 """/healthz: the process answers. /readyz: it can do its work, or which part cannot."""
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.model.answers import PartAnswer, Ready
-from hub.runtime import metrics
 from hub.runtime.readiness import Readiness
 from hub.web.envelope import answer, not_ready
 
@@ -25,7 +23,3 @@ class HealthRoutes:
         """200 when a publish now would be stored, claimed and spread, else 503; each part, since when, and why."""
         parts = [PartAnswer(*msgspec.structs.astuple(part)) for part in self._readiness.parts()]
         return answer(Ready(parts)) if all(part.is_ready for part in parts) else not_ready(parts)
-
-    async def metrics(self, _request: Request) -> Response:
-        """Prometheus's text format."""
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

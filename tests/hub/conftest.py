@@ -50,7 +50,7 @@ def embedded_hub(services_dir: Path) -> Iterator[RunningHub]:
 def proxied_hub(services_dir: Path) -> Iterator[RunningHub]:
     """Embedded, behind a proxy that it trusts: a test names the address that it comes from. Its log is JSON, and its
     numbers take a token."""
-    settings = {"HUB_TRUSTED_PROXIES": "127.0.0.1", "HUB_LOG_FORMAT": "json"}
+    settings = {"HUB_TRUSTED_PROXIES": "127.0.0.1", "HUB_LOG_FORMAT": "json", "HUB_METRICS_TOKEN": "m" * 32}
     yield from run_embedded_hub(services_dir / "proxied-hub", **settings)
 
 

@@ -1,6 +1,6 @@
 """A hub seen from outside without good manners: plain HTTP, and agents that say exactly what a test wants them to say.
 
-Invariant: every answer that passes here has the envelope of all answers, or the test fails.
+Invariant: every answer that passes here has the envelope and the headers of all answers, or the test fails.
 """
 
 import base64
@@ -173,9 +173,9 @@ def checked(status: int, headers: dict[str, str], body: bytes) -> Answer:
     assert envelope.get("detail", envelope["message"]) == envelope["message"]
     assert status == 200 or envelope["data"] is None
     assert "Traceback" not in body.decode()
-    return Answer(
-        status, {name.lower(): value for name, value in headers.items()}, envelope["message"], envelope["data"]
-    )
+    named = {name.lower(): value for name, value in headers.items()}
+    assert (named["x-content-type-options"], named["cache-control"]) == ("nosniff", "no-store")
+    return Answer(status, named, envelope["message"], envelope["data"])
 
 
 def good_order(seconds: int = 300) -> dict[str, Any]:
