@@ -162,19 +162,23 @@ def every_window() -> Made:
     yield from main_windows()
 
 
-def shoot(app: QApplication, folder: Path, say: Callable[[str], None] = print) -> int:
+def shoot(app: QApplication, folder: Path, scale: float, say: Callable[[str], None] = print) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
+    font = app.font()
+    font.setPointSizeF(scale * font.pointSizeF())
     for name in language.LANGUAGES:
         language.switch(name)
         for theme in THEMES:
             colours = colours_for(theme)
+            app.setFont(font)
             dress(app, colours)
             for title, window in every_window():
                 if isinstance(window, MainWindow):
                     window.dress(colours, is_red_up=name == "zh_CN")
                 window.show()
-                app.processEvents()
+                window.resize(window.sizeHint().expandedTo(window.size()))
+                _paint(app, window)
                 window.grab().save(str(folder / f"{title}-{name}-{theme}.png"))
                 window.hide()
                 window.deleteLater()
@@ -196,13 +200,21 @@ def shoot_guide(app: QApplication, folder: Path, say: Callable[[str], None] = pr
             if isinstance(window, MainWindow):
                 window.dress(LIGHT, is_red_up=name == "zh_CN")
             window.show()
-            app.processEvents()
+            _paint(app, window)
             _small(window.grab().toImage()).save(str(folder / f"{title}-{name}.png"), quality=0)
             window.hide()
             window.deleteLater()
             count += 1
     say(f"{count} pictures in {folder}")
     return count
+
+
+def _paint(app: QApplication, window: QWidget) -> None:
+    """Twice: an axis makes room for its figures only once it has drawn them."""
+    for _time in range(2):
+        app.processEvents()
+        window.grab()
+    app.processEvents()
 
 
 def _small(picture: QImage) -> QImage:
@@ -225,9 +237,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=folder, default=Path(".screenshots"))
     parser.add_argument("--guide", action="store_true", help="the pictures in agent/docs/pictures, and nothing else")
+    parser.add_argument("--scale", type=float, default=1.0, help="how large the text is, 2 for 200 %%")
     given = parser.parse_args()
     app = QApplication(sys.argv[:1])
-    return 0 if (shoot_guide(app, PICTURES) if given.guide else shoot(app, given.folder)) else 1
+    return 0 if (shoot_guide(app, PICTURES) if given.guide else shoot(app, given.folder, given.scale)) else 1
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ from agent.ui.widgets import Retold, label
 
 HOPS_SHOWN: Final = 200
 LEAST_HEIGHT: Final = 130
+LEAST_LINES: Final = 8
+"""A chart is at least so high: pixels, and lines of its text where that is large."""
+PER_CENT: Final = (-6, 106)
+"""With room for the mark of a share of all, or of none."""
 PARTS: Final = 200
 """A line of more points than a window is wide costs time and shows no more."""
 
@@ -73,8 +77,14 @@ class Charts(QWidget):
 
     def resizeEvent(self, _event: object) -> None:  # noqa: N802 Qt's name
         """A narrow window breaks the sentences into more lines."""
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """By the width that the sentences get, not by the one that they had."""
+        margins = self._column.contentsMargins()
+        width = max(1, self.width() - margins.left() - margins.right())
         for said in self.said:
-            said.setMinimumHeight(said.heightForWidth(max(1, said.width())) if said.text() else 0)
+            said.setMinimumHeight(said.heightForWidth(width) if said.text() else 0)
 
     def _make(self) -> None:
         import pyqtgraph
@@ -85,6 +95,7 @@ class Charts(QWidget):
             lambda: _("Win rate in per cent (line: 95 in 100 lie in it; diamond: break-even rate)"),
             lambda: _("Latency of the last orders, ms"),
         )
+        least = max(LEAST_HEIGHT, LEAST_LINES * self.fontMetrics().height())
         for said, title in zip(self.said, titles, strict=True):
             axes = {"bottom": pyqtgraph.DateAxisItem()} if not self._plots else {}
             plot = pyqtgraph.PlotWidget(axisItems=axes)
@@ -92,7 +103,7 @@ class Charts(QWidget):
             plot.setMenuEnabled(False)
             plot.hideButtons()
             plot.showGrid(y=True, alpha=0.2)
-            plot.setMinimumHeight(LEAST_HEIGHT)
+            plot.setMinimumHeight(least)
             plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             self._plots.append(plot)
             self._column.addWidget(self._retold.label(title, "heading"))
@@ -105,7 +116,7 @@ class Charts(QWidget):
         import pyqtgraph
 
         self._profit, self._zero = profit.plot(stepMode="right"), profit.addLine(y=0)
-        rates.setYRange(0, 100)
+        rates.setYRange(*PER_CENT, padding=0)
         self._bars = pyqtgraph.ErrorBarItem(beam=0.1)
         rates.addItem(self._bars)
         self._rates = rates.plot(pen=None, symbol="o")
@@ -131,7 +142,7 @@ class Charts(QWidget):
             draw()
         for plot, said in zip(self._plots, self.said, strict=True):
             plot.setAccessibleName(said.text())
-            said.setMinimumHeight(said.heightForWidth(said.width()))
+        self._make_room()
 
     def _draw_profit(self) -> None:
         points = self._figures.curve(self._mode)

@@ -48,7 +48,7 @@ class FirstRun(QWidget):
         told.tell(self.setWindowTitle, lambda: _("bn-auto: first start"))
         self._arrange()
         self._go(0)
-        self.resize(520, 340)
+        self.resize(520, 280)
 
     def retranslate(self) -> None:
         """After a change of the language."""

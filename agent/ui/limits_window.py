@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QFormLayout, QFrame, QLineEdit, QScrollArea, QVBoxLa
 
 from agent.language import _
 from agent.ui import words
-from agent.ui.widgets import Retold, label
+from agent.ui.widgets import Retold, label, show_only
 
 SHOWN: Final = (
     "min_stake",
@@ -59,7 +59,7 @@ class LimitsWindow(QWidget):
     def say(self, said: Callable[[], str]) -> None:
         """Why a value was not taken; nothing where it was."""
         self._said = said
-        self.problem.setText(said())
+        show_only(self.problem, bool(said()), said())
 
     def retranslate(self) -> None:
         """After a change of the language."""

@@ -62,4 +62,8 @@ class LiveWindow(QWidget):
 
 
 def _risks() -> str:
-    return "\n".join(_(line) for line in consent.TEXT)
+    """A paragraph for each sentence or two; a line that ends in none is joined with the next."""
+    whole = ""
+    for line in map(_, consent.TEXT):
+        whole += line + ("\n\n" if line.endswith((".", "。")) else " " if line.isascii() else "")
+    return whole.rstrip()

@@ -36,6 +36,8 @@ from protocol.text import clean
 FLUSH_MS: Final = 80
 COUNTDOWN_MS: Final = 500
 CHARTS_MS: Final = 1_000
+LEAST_SIDE: Final = 330
+"""Pixels of the panel, which grows with its text and never scrolls sideways."""
 
 
 class MainWindow(QMainWindow):
@@ -83,6 +85,7 @@ class MainWindow(QMainWindow):
         self._is_stale = False
         self._render_top()
         self.panel.render_view(self._view, _now_ms())
+        self._fit_side()
         self.orders.show_rows(self._view.rows)
 
     def dress(self, colours: Colours, is_red_up: bool) -> None:
@@ -114,6 +117,11 @@ class MainWindow(QMainWindow):
             self.closing.emit(event)
 
     # inside
+
+    def _fit_side(self) -> None:
+        bar = self._side.verticalScrollBar()
+        beside = 0 if bar is None else bar.sizeHint().width()
+        self._side.setMinimumWidth(max(LEAST_SIDE, self.panel.minimumSizeHint().width() + beside))
 
     def _refresh(self) -> None:
         self._is_stale = True
@@ -173,7 +181,7 @@ class MainWindow(QMainWindow):
         side.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         side.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         side.setWidget(self.panel)
-        side.setMinimumWidth(330)
+        self._side = side
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -201,6 +209,7 @@ class MainWindow(QMainWindow):
         charts.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         charts.setWidget(self.charts)
         for part in (self.orders, charts, self.log):
+            part.setAutoFillBackground(True)
             self.tabs.addTab(part, "")
         self._retold.tell(lambda text: self.tabs.setTabText(0, text), lambda: _("Orders"))
         self._retold.tell(lambda text: self.tabs.setTabText(1, text), lambda: _("Charts"))

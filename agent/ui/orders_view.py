@@ -62,6 +62,7 @@ class OrdersView(QWidget):
         self._prepare_filter()
         told.tell(self.table.setAccessibleName, lambda: _("Orders"))
         self._arrange()
+        self._fit_columns()
 
     def show_rows(self, rows: Rows) -> None:
         """Bring the table and the details up to date."""

@@ -103,10 +103,10 @@ def colours_for(theme: Theme) -> Colours:
 
 
 def dress(app: QApplication, colours: Colours) -> None:
-    """Put the whole program into these colours."""
+    """Put the whole program into these colours; what is larger than the text grows with the text."""
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_palette(colours))
-    app.setStyleSheet(_sheet(colours))
+    app.setStyleSheet(_sheet(colours, app.font().pointSizeF()))
 
 
 def has_chinese_font(families: list[str]) -> bool:
@@ -139,16 +139,17 @@ def _palette(colours: Colours) -> QPalette:
     return palette
 
 
-def _sheet(colours: Colours) -> str:
+def _sheet(colours: Colours, text_pt: float) -> str:
+    large, larger, largest = (round(size * text_pt, 1) for size in (1.45, 1.55, 1.65))
     return f"""
-    QLabel#sentence {{ font-size: 15pt; font-weight: 600; }}
-    QLabel#heading {{ font-size: 13pt; font-weight: 600; }}
+    QLabel#sentence {{ font-size: {largest}pt; font-weight: 600; }}
+    QLabel#heading {{ font-size: {large}pt; font-weight: 600; }}
     QLabel#muted {{ color: {colours.muted}; }}
     QLabel#problem {{ color: {colours.needs_you}; font-weight: 600; }}
-    QLabel#mode {{ font-weight: 700; font-size: 13pt; }}
+    QLabel#mode {{ font-weight: 700; font-size: {large}pt; }}
     QFrame#banner {{ background: {colours.surface}; border: 1px solid {colours.line}; border-radius: 6px; }}
     QPushButton {{ padding: 5px 12px; }}
-    QPushButton#stop {{ font-size: 14pt; font-weight: 700; padding: 10px 26px; border-radius: 6px;
+    QPushButton#stop {{ font-size: {larger}pt; font-weight: 700; padding: 10px 26px; border-radius: 6px;
         background: {colours.needs_you}; color: {colours.window}; border: 2px solid {colours.needs_you}; }}
     QPushButton#stop:focus {{ border: 2px solid {colours.text}; }}
     QPushButton#main {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: 600;
@@ -162,4 +163,22 @@ def _sheet(colours: Colours) -> str:
         max-height: 8px; min-height: 8px; }}
     QProgressBar::chunk {{ background: {colours.accent}; border-radius: 2px; }}
     QProgressBar[refuses="true"]::chunk {{ background: {colours.needs_you}; }}
+    {_outlines(colours, round(1.4 * text_pt)) if colours.is_dark else ""}
+    """
+
+
+def _outlines(colours: Colours, side: int) -> str:
+    """Fusion draws outlines darker than the window, which nobody sees where that is dark."""
+    dot = f"qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5, stop: 0 {colours.accent},"
+    dot += f" stop: 0.5 {colours.accent}, stop: 0.6 {colours.surface}, stop: 1 {colours.surface})"
+    return f"""
+    QLineEdit {{ border: 1px solid {colours.line}; border-radius: 3px; padding: 2px; background: {colours.surface}; }}
+    QLineEdit:focus {{ border-color: {colours.accent}; }}
+    QLineEdit#qt_spinbox_lineedit {{ border: 0; padding: 0; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: {side}px; height: {side}px;
+        border: 1px solid {colours.muted}; background: {colours.surface}; }}
+    QRadioButton::indicator {{ border-radius: {side // 2 + 1}px; }}
+    QCheckBox::indicator:checked {{ width: {side - 6}px; height: {side - 6}px; padding: 3px;
+        background: {colours.accent}; background-clip: content; }}
+    QRadioButton::indicator:checked {{ background: {dot}; }}
     """

@@ -84,7 +84,7 @@ class Panel(QWidget):
         """Not with each batch: it looks at every order."""
         self._missed_again_ms = now_ms + MISSED_EVERY_MS
         today = missed(view.rows.values(), view.hub_ms(_midnight_ms(now_ms)))
-        lines = [f"{words.why(reason)}: {count}" for reason, count in today.reasons[:4]]
+        lines = [f"{count} × {words.why(reason)}" for reason, count in today.reasons[:4]]
         none = _("No order was missed today.")
         head = _("Missed today: {count}").format(count=today.count)
         self.missed.setText("\n".join([head, *lines]) if today.count else none)

@@ -62,7 +62,7 @@ class SettingsWindow(QWidget):
         self.autostart.toggled.connect(self.autostart_wanted)
         self._arrange(preferences)
         self._retold.tell(self.setWindowTitle, lambda: _("Settings"))
-        self.resize(460, 560)
+        self.resize(460, 460)
 
     def retranslate(self) -> None:
         """After a change of the language."""

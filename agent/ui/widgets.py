@@ -45,10 +45,11 @@ class Retold:
         return box
 
     def label(self, words: Words, name: str = "", buddy: QWidget | None = None) -> QLabel:
-        """A text that wraps; with a buddy it is that control's name."""
+        """A text that wraps; with a buddy it is that control's name, and a form moves the control below a long one."""
         made = label(name)
         if buddy is not None:
             made.setBuddy(buddy)
+            made.setWordWrap(False)
         self.tell(made.setText, words)
         return made
 

@@ -17,14 +17,16 @@ from PyQt6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QRadioButton,
+    QScrollArea,
     QWidget,
 )
 
 from agent import language
 from agent.ui import words
+from agent.ui.main_window import MainWindow
 from agent.ui.orders_model import STATE
 from agent.ui.orders_view import OrdersView
-from agent.ui.palette import LIGHT, dress
+from agent.ui.palette import DARK, LIGHT, Colours, dress
 from tests.screenshots import every_window, scripted
 
 CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QPlainTextEdit)
@@ -35,10 +37,11 @@ def scale(request: pytest.FixtureRequest, qapp: QApplication) -> Iterator[int]:
     was = qapp.font()
     font = QFont(was)
     font.setPointSizeF(was.pointSizeF() * request.param)
-    dress(qapp, LIGHT)
     qapp.setFont(font)
+    dress(qapp, LIGHT)
     yield request.param
     qapp.setFont(was)
+    dress(qapp, LIGHT)
 
 
 @pytest.fixture(params=list(language.LANGUAGES))
@@ -76,6 +79,35 @@ def test_no_text_is_left_out_or_cut_off(qapp: QApplication, speech: str, scale: 
                 if part.height() + 2 < needs:
                     wrong.append(f"{title}: {text!r} is {part.height()} high and needs {needs}")
     assert wrong == []
+
+
+def test_nothing_is_cut_off_where_one_cannot_scroll_to_it(qapp: QApplication, speech: str, scale: int) -> None:
+    wrong, seen = [], 0
+    for title, window in shown(qapp):
+        for area in parts(window, QScrollArea):
+            assert isinstance(area, QScrollArea)
+            inner, hole = area.widget(), area.viewport()
+            assert inner is not None
+            assert hole is not None
+            is_fixed = area.horizontalScrollBarPolicy() is Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+            seen += is_fixed
+            if is_fixed and inner.width() > hole.width():
+                wrong.append(f"{title}: {inner.width()} wide in {hole.width()}")
+    assert wrong == []
+    assert seen
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_is_larger_than_the_text_grows_with_it(qapp: QApplication, scale: int, colours: Colours) -> None:
+    dress(qapp, colours)
+    window = dict(every_window())["main-placing"]
+    assert isinstance(window, MainWindow)
+    window.show()
+    text = QFontMetrics(window.panel.link.font()).height()
+    for large in (window.sentence, window.mode, window.stop, window.orders.details.title):
+        assert QFontMetrics(large.font()).height() > 1.2 * text
+    window.hide()
+    window.deleteLater()
 
 
 def test_each_control_is_named_and_reached_by_tab(qapp: QApplication, speech: str) -> None:
