@@ -37,7 +37,8 @@ async def _weather(trial: Trial, directory: Path, people: int, seconds: int) -> 
         for order_id in storm.order_ids:
             row = outcome_of[order_id, user.person.id]
             assert user.submissions(order_id) == (1 if row.outcome == "success" else 0)
-            if row.outcome != "success":
-                # Only the device that was replaced may have left one of its own undone: by its own word, or nobody's.
-                assert row.outcome in ("expired", "unknown")
-                assert row.device_id == user.first.device_id
+            # A busy machine may hand an order to a device too late, which then says so itself; what nobody says
+            # anything of can only have been left by the device that was replaced.
+            left = ("unknown", user.first.device_id)
+            assert row.outcome in ("success", "expired") or (row.outcome, row.device_id) == left
+    assert sum(row.outcome == "success" for row in rows) > len(rows) / 2
