@@ -327,14 +327,14 @@ def routes(hub: Hub) -> list[BaseRoute]:
         reports=hub.reports,
     )
     administration = Administration(clock=clock, store=hub.store, auth=hub.auth, changes=hub.changes, audit=hub.audit)
-    publishing = Publishing(store=hub.store, dispatch=hub.dispatch, audit=hub.audit)
+    publishing = Publishing(store=hub.store, dispatch=hub.dispatch, audit=hub.audit, survey=hub.survey, clock=clock)
     health = HealthRoutes(hub.readiness)
     endpoints = urls.table(
         guard,
         AuthRoutes(auth=hub.auth, changes=hub.changes, greeting=hub.greeting, times=times),
         OrderRoutes(clock=clock, store=hub.store, publishing=publishing, times=times),
         PollingRoutes(polling=polling, times=times),
-        AdminRoutes(store=hub.store, administration=administration, survey=hub.survey, times=times),
+        AdminRoutes(store=hub.store, administration=administration, survey=hub.survey, times=times, clock=clock),
         health,
     )
     socket = Socket(clock=clock, auth=hub.auth, dispatch=hub.dispatch, hello_timeout_s=hub.settings.hello_timeout_s)

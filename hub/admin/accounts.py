@@ -5,6 +5,7 @@ from hub.access.auth import Auth
 from hub.access.principal import Principal
 from hub.clock import Clock
 from hub.errors import Refusal
+from hub.model.bodies import NewUser
 from hub.model.records import USER_STATUS, Change, Role
 from hub.sessions.account_changes import AccountChanges
 from hub.store import Store
@@ -29,6 +30,27 @@ class Administration:
             user_id = await self._store.users.create(username, password_hash, role, expire_ms, self._clock())
             act.subject = f"user {user_id}"
         return user_id
+
+    async def create_users(self, actor: Principal, new: list[NewUser], expire_ms: list[int | None]) -> list[int]:
+        """The ids of the new users, made together or not at all. Refuses as `check_users`."""
+        with self._audit.act("user.create", actor, detail=f"{len(new)} users together") as act:
+            await self.check_users(new)
+            hashes = [await self._auth.hash_password(user.password) for user in new]
+            rows = [
+                (user.username, password_hash, user.role, expires)
+                for user, password_hash, expires in zip(new, hashes, expire_ms, strict=True)
+            ]
+            user_ids = await self._store.users.create_many(rows, self._clock())
+            act.subject = f"users {user_ids[0]} to {user_ids[-1]}"
+        return user_ids
+
+    async def check_users(self, new: list[NewUser]) -> None:
+        """Refuses names that are given twice or taken, and says which."""
+        names = [user.username for user in new]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise Refusal("invalid", f"users: given twice: {', '.join(twice)}")
+        if taken := await self._store.users.taken(names):
+            raise Refusal("conflict", f"users: taken: {', '.join(sorted(taken))}")
 
     async def set_expiry(self, actor: Principal, user_id: int, expire_ms: int | None) -> None:
         until = "never" if expire_ms is None else f"at {expire_ms} ms"

@@ -5,10 +5,13 @@ from typing import Final
 
 from hub.access.audit import Audit
 from hub.access.principal import Principal
-from hub.errors import InDoubt, Refusal
+from hub.clock import Clock
+from hub.errors import InDoubt, Refusal, Unavailable
+from hub.model.answers import Audience
 from hub.model.bodies import NewOrder, Target
 from hub.model.records import Draft, OrderRow
 from hub.orders.dispatch import Dispatch
+from hub.sessions.presence import Survey
 from hub.store import Store
 
 OWN_KEY: Final = "hub-"
@@ -18,9 +21,11 @@ OWN_KEY: Final = "hub-"
 class Publishing:
     """Orders as admins make and cancel them. `actor` is who asks; it has been checked to be allowed."""
 
-    def __init__(self, *, store: Store, dispatch: Dispatch, audit: Audit) -> None:
+    def __init__(self, *, store: Store, dispatch: Dispatch, audit: Audit, survey: Survey, clock: Clock) -> None:
         self._audit = audit
+        self._clock = clock
         self._store = store
+        self._survey = survey
         self._dispatch = dispatch
 
     async def publish(self, actor: Principal, what: NewOrder, key: str | None) -> OrderRow:
@@ -45,6 +50,16 @@ class Publishing:
             return await self._dispatch.publish(draft)
         except InDoubt as error:
             raise InDoubt(error.what, error.why, key=key) from error
+
+    async def audience(self, targets: list[Target] | None) -> Audience:
+        """Whom an order for these users (None: every trader) would reach now. Raises Refusal, Unavailable."""
+        ids = await self._targets(targets) if targets is not None else None
+        targeted, eligible = await self._store.users.may_trade(ids, self._clock())
+        try:
+            connected = {agent.user_id for agent in await self._survey.agents()}
+        except Unavailable:
+            return Audience(targeted, len(eligible), None)
+        return Audience(targeted, len(eligible), len(eligible & connected))
 
     async def cancel(self, actor: Principal, order_id: int, reason: str) -> None:
         """Cancels a live order everywhere. Raises Refusal, Unavailable."""

@@ -31,11 +31,14 @@ class HubClient:
         self._session = session
         self._url = url
 
-    async def get(self, path: str, **query: str | int | None) -> Any:
+    async def get(self, path: str, **query: str | int | list[str] | list[int] | None) -> Any:
         return await self._ask("GET", path, query={k: v for k, v in query.items() if v is not None})
 
-    async def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-        return await self._ask("POST", path, body=body, headers=headers)
+    async def post(
+        self, path: str, body: Any = None, headers: Mapping[str, str] | None = None, extra_s: float = 0
+    ) -> Any:
+        """`extra_s`: seconds that the work itself may take, beside the way there and back."""
+        return await self._ask("POST", path, body=body, headers=headers, extra_s=extra_s)
 
     async def put(self, path: str, body: Any) -> Any:
         return await self._ask("PUT", path, body=body)
@@ -44,16 +47,24 @@ class HubClient:
         self,
         method: str,
         path: str,
-        query: Mapping[str, str | int] | None = None,
+        query: Mapping[str, str | int | list[str] | list[int]] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        extra_s: float = 0,
     ) -> Any:
         import aiohttp
 
+        timeout = aiohttp.ClientTimeout(total=(self._session.timeout.total or 0) + extra_s)
         try:
             # A redirect is not followed: it could carry the token to somebody else.
             async with self._session.request(
-                method, self._url + path, params=query, json=body, headers=headers, allow_redirects=False
+                method,
+                self._url + path,
+                params=query,
+                json=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
             ) as answer:
                 return _data(answer.status, await answer.read(), self._url)
         except TimeoutError:

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hub.cli.lists import status_word
+from hub.cli.lists import order_status, outcome_word, whole_time
 from hub.language import _
 from hub.model.answers import OrderDetail
 from hub.model.funnel import Funnel
@@ -48,8 +48,8 @@ def headline(order: OrderDetail) -> str:
             id=order.id,
             what=" ".join(words),
             seconds=order.valid_duration,
-            until=order.expires_at,
-            status=status_word(order.status_text),
+            until=whole_time((order.expires_at, order.expires_ms)),
+            status=order_status(order),
         )
     )
 
@@ -61,7 +61,7 @@ def line(order: OrderDetail) -> str:
         for name, count, gap in steps(order.funnel)
     ]
     ends = [f"{name} {count}" for name, count, _style in outcomes(order.funnel) if count]
-    start = _("Order {id} {status}").format(id=order.id, status=status_word(order.status_text))
+    start = _("Order {id} {status}").format(id=order.id, status=order_status(order))
     return clean(f"{start}: " + " → ".join(parts) + (" → " + ", ".join(ends) if ends else ""))
 
 
@@ -86,12 +86,12 @@ def steps(funnel: Funnel) -> Iterable[tuple[str, int, Reasons]]:
 def outcomes(funnel: Funnel) -> Iterable[tuple[str, int, str]]:
     """Each outcome with its count and colour."""
     ends = funnel.outcomes
-    yield _("success"), ends.success, GOOD
-    yield _("failed"), ends.failed, BAD
-    yield _("rejected"), ends.rejected, "yellow"
-    yield _("expired"), ends.expired, "yellow"
-    yield _("unknown"), ends.unknown, "magenta"
-    yield _("open"), ends.open, "dim"
+    yield outcome_word("success"), ends.success, GOOD
+    yield outcome_word("failed"), ends.failed, BAD
+    yield outcome_word("rejected"), ends.rejected, "yellow"
+    yield outcome_word("expired"), ends.expired, "yellow"
+    yield outcome_word("unknown"), ends.unknown, "magenta"
+    yield outcome_word("open"), ends.open, "dim"
 
 
 def positions(funnel: Funnel) -> str:

@@ -12,15 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from hub.cli import arguments, lists
-from hub.cli.arguments import AsJson, Page, PageSize, example
+from hub.cli.arguments import AsJson, Limit, Page, Since, example
 from hub.cli.client import HubClient, ask, read
 from hub.cli.errors import OutOfReach, Refused
 from hub.cli.funnel import draw
-from hub.cli.screen import note, say, show, show_json, show_line, to_json
+from hub.cli.screen import note, note_rest, say, show_json, show_line, show_list, to_json, width
 from hub.cli.users import user_id
 from hub.cli.watch import watch_order
 from hub.language import _
-from hub.model.answers import OrderDetail, OrderPage
+from hub.model.answers import Audience, OrderDetail, OrderPage
 from protocol.manual import App
 from protocol.messages import LONGEST_WINDOW_S
 
@@ -28,6 +28,8 @@ app = App(_, help=_("Orders: publish, see, watch, cancel."), no_args_is_help=Tru
 
 RETRY_PAUSES_S = (0.5, 2.0)
 STORE_AWAY = 503
+AUDIENCE_S = 1.5
+"""How long an order waits for the sentence about who will get it."""
 ROWS_SHOWN = 50
 Valid = Annotated[
     int, typer.Option(min=1, max=LONGEST_WINDOW_S, metavar="SECONDS", help=_("How long it may be placed."))
@@ -85,7 +87,7 @@ def publish(
         "valid_duration": valid,
     }
     key = idempotency_key or str(uuid.uuid4())
-    data = ask(lambda hub: send_order(hub, body, to or [], key))
+    data = ask(lambda hub: send_order(hub, body, to or [], key, is_told=not as_json))
     if as_json:
         show_line(to_json(data, indent=None))
     else:
@@ -95,13 +97,15 @@ def publish(
         watch_order(data["order_id"], as_json, timeout)
 
 
-async def send_order(hub: HubClient, body: dict[str, Any], targets: list[str], key: str) -> Any:
-    """The hub's answer to this order. Raises CommandError.
+async def send_order(hub: HubClient, body: dict[str, Any], targets: list[str], key: str, is_told: bool) -> Any:
+    """The hub's answer to this order; before it, where `is_told`, whom it will reach. Raises CommandError.
 
     When the answer is lost on the way it asks once more with the same key; lost again, the error tells the key.
     """
     if targets:
         body = {**body, "targets": [await target(hub, who) for who in targets]}
+    if is_told:
+        await tell_audience(hub, body.get("targets", []))
     try:
         return await post_order(hub, body, key)
     except OutOfReach as error:
@@ -113,6 +117,31 @@ async def send_order(hub: HubClient, body: dict[str, Any], targets: list[str], k
     except asyncio.CancelledError:
         note(retry_hint(key))
         raise
+
+
+async def tell_audience(hub: HubClient, targets: list[str | int]) -> None:
+    """Says who will get the order, before its time runs. A hub that cannot say in time holds up no order."""
+    try:
+        async with asyncio.timeout(AUDIENCE_S):
+            answer = await hub.get(
+                "/api/orders/audience",
+                username=[who for who in targets if isinstance(who, str)],
+                user_id=[who for who in targets if isinstance(who, int)],
+            )
+    except (TimeoutError, OutOfReach, Refused):
+        return
+    note(audience_sentence(read(answer, Audience)))
+
+
+def audience_sentence(audience: Audience) -> str:
+    """`For traders: 118, connected now: 87. Expired or disabled accounts beside them: 2.`"""
+    if audience.connected is None:
+        said = _("For traders: {eligible}; how many are connected is not known now.")
+    else:
+        said = _("For traders: {eligible}, connected now: {connected}.")
+    shut_out = audience.targeted - audience.eligible
+    more = " " + _("Expired or disabled accounts beside them: {count}.") if shut_out else ""
+    return (said + more).format(eligible=audience.eligible, connected=audience.connected, count=shut_out)
 
 
 async def post_order(hub: HubClient, body: dict[str, Any], key: str) -> Any:
@@ -146,19 +175,24 @@ async def target(hub: HubClient, who: str) -> str | int:
 @app.command("list", help=_("List the orders, newest first."), epilog=example("hub orders list --status pending"))
 def list_orders(
     status: Annotated[Status | None, typer.Option(help=_("Only orders of this status."))] = None,
+    symbol: Annotated[
+        str | None, typer.Option(metavar="SYMBOL", callback=arguments.symbol, help=_("Only orders of this symbol."))
+    ] = None,
+    since: Since = None,
     page: Page = 1,
-    page_size: PageSize = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     number = list(Status).index(status) + 1 if status else None
-    data = ask(lambda hub: hub.get("/api/orders", page=page, page_size=page_size, status=number))
+    wanted = {"status": number, "symbol": symbol, "since": since, "outcomes": 1}
+    data = ask(lambda hub: hub.get("/api/orders", page=page, page_size=limit, **wanted))
     if as_json:
         show_json(data)
         return
     orders = read(data, OrderPage)
-    show(lists.orders(orders.rows))
-    if len(orders.rows) < orders.total:
-        note(_("{shown} of {total}; see more with --page.").format(shown=len(orders.rows), total=orders.total))
+    if orders.rows:
+        show_list(lists.orders(orders.rows, width()))
+    note_rest(len(orders.rows), orders.total, page)
 
 
 @app.command("show", help=_("Show an order: its funnel, and who has it."), epilog=example("hub orders show 12"))
@@ -172,10 +206,8 @@ def show_order(
         show_json(data)
         return
     order = read(data, OrderDetail)
-    show(draw(order))
     rows = order.assignments if everyone else order.assignments[:ROWS_SHOWN]
-    if rows:
-        show(lists.assignments(rows))
+    show_list(draw(order), *([lists.assignments(rows, width())] if rows else []))
     if len(rows) < len(order.assignments):
         note(_("{shown} of {total}; see more with --all.").format(shown=len(rows), total=len(order.assignments)))
 

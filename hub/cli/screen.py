@@ -5,9 +5,11 @@ trader's agent can neither colour nor steer the admin's terminal.
 """
 
 import json
+import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -69,6 +71,34 @@ def show(what: RenderableType) -> None:
     stdout().print(what)
 
 
+def show_list(*what: RenderableType) -> None:
+    """The same, through the reader's pager where it is longer than the terminal."""
+    console = stdout()
+    if not console.is_terminal:
+        console.print(*what, sep="\n")
+        return
+    with console.capture() as captured:
+        console.print(*what, sep="\n")
+    if captured.get().count("\n") < console.height:
+        show_line(captured.get().removesuffix("\n"))
+    else:
+        _page(captured.get())
+
+
+def _page(text: str) -> None:
+    import pydoc
+
+    # Colours as they are, and nothing to leave where it fits after all.
+    os.environ.setdefault("LESS", "FRX")
+    with suppress(KeyboardInterrupt):
+        pydoc.pager(text)
+
+
+def width() -> int:
+    """Columns that a list may take."""
+    return stdout().width
+
+
 def to_json(data: Any, indent: int | None = 2) -> str:
     """JSON for a person and a program: readable signs, but none that a terminal would obey."""
     text = json.dumps(data, ensure_ascii=False, indent=indent)
@@ -93,6 +123,28 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for row in rows:
         drawn.add_row(*(Text("-" if cell is None else clean(cell)) for cell in row))
     return drawn
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> Table:
+    """Names and values, a line each."""
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in rows:
+        drawn.add_row(Text(name, style="bold"), Text(clean(value)))
+    return drawn
+
+
+def note_rest(shown: int, total: int, page: int) -> None:
+    """What a list does not show, beside it."""
+    if total == 0 or (shown == 0 and page == 1):
+        note(_("There are none."))
+    elif shown == 0:
+        note(_("There is no page {page}: there are {total} in all.").format(page=page, total=total))
+    elif shown < total:
+        note(_("{shown} of {total}; see more with --page.").format(shown=shown, total=total))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def waiting(text: str) -> AbstractContextManager[object]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hub.model.funnel import Funnel
+from hub.model.funnel import Funnel, Outcomes
 from hub.model.records import Contradiction, Role
 from protocol.messages import Direction, Increment, Outcome
 
@@ -54,6 +54,21 @@ class NewOrderId(msgspec.Struct, frozen=True):
     order_id: int
 
 
+class NewUserIds(msgspec.Struct, frozen=True):
+    """The users that were made, in the order given; empty after a dry run."""
+
+    user_ids: list[int]
+
+
+class Audience(msgspec.Struct, frozen=True):
+    """Whom an order would reach. `eligible`: those of the targeted who may trade; `connected`: those of them who are
+    connected now, null while that is not known."""
+
+    targeted: int
+    eligible: int
+    connected: int | None
+
+
 class PulledOrder(msgspec.Struct, frozen=True):
     """An order as a trader gets it. `valid_duration` in seconds."""
 
@@ -74,13 +89,15 @@ class Pulled(msgspec.Struct, frozen=True):
 
 
 class OrderAnswer(PulledOrder, frozen=True, kw_only=True):
-    """An order as an admin sees it. `targets` are user ids, null for every trader."""
+    """An order as an admin sees it. `targets` are user ids, null for every trader; `outcomes` stand in a list
+    where they were asked for."""
 
     expires_at: str
     status: int
     status_text: str
     created_by: int | None = None
     targets: list[int] | None = None
+    outcomes: Outcomes | None = None
 
 
 class AssignmentAnswer(msgspec.Struct, frozen=True):

@@ -25,8 +25,13 @@ Password = Annotated[str, Meta(min_length=8, max_length=128)]
 TIME_TAKES: Final = "YYYY-MM-DD HH:MM:SS in the hub's zone, or ISO 8601 with an offset"
 Target = Annotated[str, Meta(max_length=50)] | Id
 
+MOST_USERS: Final = 1_000
+"""That are made in one request."""
+
 TAKES: Final[dict[str, str]] = {
     "username": "3 to 50 letters, digits or . _ @ + -",
+    "users": f"a list of 1 to {MOST_USERS} users",
+    "dry_run": "true or false",
     "password": "8 to 128 characters",
     "device_id": "1 to 64 letters, digits or . _ : -",
     "expire_at": f"null or {TIME_TAKES}",
@@ -64,6 +69,13 @@ class NewUser(msgspec.Struct, frozen=True):
     password: Password
     expire_at: str | None = None
     role: Role = "trader"
+
+
+class NewUsers(msgspec.Struct, frozen=True):
+    """Users to be made together or not at all; with `dry_run` only looked at."""
+
+    users: Annotated[list[NewUser], Meta(min_length=1, max_length=MOST_USERS)]
+    dry_run: bool = False
 
 
 class NewExpiry(msgspec.Struct, frozen=True):

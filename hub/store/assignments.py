@@ -81,6 +81,19 @@ class Assignments:
         async with self._database.reading() as connection:
             return list((await connection.execute(query)).scalars())
 
+    async def outcomes(self, order_ids: list[int]) -> dict[int, dict[str, int]]:
+        """How many rows of each order have which outcome; `open` where there is none yet."""
+        query = (
+            select(rows.c.order_id, rows.c.outcome, func.count().label("users"))
+            .where(rows.c.order_id.in_(order_ids))
+            .group_by(rows.c.order_id, rows.c.outcome)
+        )
+        found: dict[int, dict[str, int]] = {order_id: {} for order_id in order_ids}
+        async with self._database.reading() as connection:
+            for row in await connection.execute(query):
+                found[row.order_id][row.outcome or "open"] = row.users
+        return found
+
     async def owner(self, order_id: int, user_id: int) -> str | None:
         """The device that the row belongs to."""
         query = select(rows.c.device_id).where(rows.c.order_id == order_id, rows.c.user_id == user_id)

@@ -81,9 +81,15 @@ class Orders:
         async with self._database.reading() as connection:
             return [_row(row) for row in await connection.execute(query)]
 
-    async def page(self, offset: int, limit: int, status: int | None) -> tuple[int, list[OrderRow]]:
-        """How many there are, and those of one page, newest first."""
-        matches = [orders.c.status == status] if status else []
+    async def page(
+        self, offset: int, limit: int, status: int | None = None, symbol: str | None = None, since_ms: int | None = None
+    ) -> tuple[int, list[OrderRow]]:
+        """How many there are, and those of one page, newest first. None: any."""
+        matches = [
+            *([orders.c.status == status] if status else ()),
+            *([orders.c.symbol_name == symbol] if symbol else ()),
+            *([orders.c.created_at >= since_ms] if since_ms is not None else ()),
+        ]
         async with self._database.reading() as connection:
             total = await connection.scalar(select(func.count()).select_from(orders).where(*matches))
             query = select(orders).where(*matches).order_by(orders.c.id.desc()).offset(offset).limit(limit)

@@ -1,16 +1,29 @@
 """Queries on users."""
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Update, func, insert, select, update
+from sqlalchemy import ColumnElement, Update, func, insert, select, update
 
 from hub.errors import Refusal, Rejected
-from hub.model.records import ACTIVE, EXPIRED, Account, Change, Role
+from hub.model.records import ACTIVE, DISABLED, EXPIRED, Account, Change, Role
 
 from .account_row import ACCOUNT_COLUMNS, account_of
 from .changes import note_change
 from .database import Database
 from .tables import orders, users
+
+
+class UserFilter(NamedTuple):
+    """Which users of a list; None: any. A status as it is at `now_ms`, also where the expiry was not noted yet."""
+
+    username: str | None = None
+    status: int | None = None
+    role: str | None = None
+    since_ms: int | None = None
+    now_ms: int = 0
+
+
+EVERYBODY: Final = UserFilter()
 
 
 class Users:
@@ -36,6 +49,44 @@ class Users:
         except Rejected:
             raise Refusal("conflict", f"username: {username!r} is taken") from None
         return made.inserted_primary_key[0]  # type: ignore[index, no-any-return]
+
+    async def taken(self, names: list[str]) -> set[str]:
+        """Those of the names that somebody has."""
+        query = select(users.c.username).where(users.c.username.in_(names))
+        async with self._database.reading() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def create_many(self, new: list[tuple[str, str, Role, int | None]], now_ms: int) -> list[int]:
+        """The ids of (name, password hash, role, expiry), all made together or none. Refuses a name that is taken."""
+        rows = [
+            {
+                "username": username,
+                "password": password_hash,
+                "role": role,
+                "status": ACTIVE,
+                "expire_at": expire_ms,
+                "created_at": now_ms,
+                "updated_at": now_ms,
+            }
+            for username, password_hash, role, expire_ms in new
+        ]
+        names = [row["username"] for row in rows]
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(insert(users), rows)
+                query = select(users.c.username, users.c.id).where(users.c.username.in_(names))
+                ids = {row.username: row.id for row in await connection.execute(query)}
+        except Rejected:
+            raise Refusal("conflict", "users: one of the names is taken") from None
+        return [ids[name] for name in names]
+
+    async def may_trade(self, targets: tuple[int, ...] | None, now_ms: int) -> tuple[int, set[int]]:
+        """How many traders are meant (None: all), and the ids of those whose account is active and not over."""
+        meant = [users.c.id.in_(targets)] if targets is not None else []
+        query = select(*ACCOUNT_COLUMNS).where(users.c.role == "trader", *meant)
+        async with self._database.reading() as connection:
+            found = [account_of(row) for row in await connection.execute(query)]
+        return len(found), {user.id for user in found if user.status == ACTIVE and not user.is_expired(now_ms)}
 
     async def get_many(self, user_ids: list[int]) -> dict[int, Account]:
         """Those of the users that exist, by id."""
@@ -80,9 +131,9 @@ class Users:
         async with self._database.reading() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def page(self, offset: int, limit: int, username: str | None) -> tuple[int, list[Account]]:
+    async def page(self, offset: int, limit: int, wanted: UserFilter = EVERYBODY) -> tuple[int, list[Account]]:
         """How many there are, and those of one page, by id."""
-        matches = [users.c.username == username] if username else []
+        matches = _matches(wanted)
         async with self._database.reading() as connection:
             total = await connection.scalar(select(func.count()).select_from(users).where(*matches))
             query = select(*ACCOUNT_COLUMNS).where(*matches).order_by(users.c.id).offset(offset).limit(limit)
@@ -130,3 +181,18 @@ class Users:
         if session_id is not None:
             query = query.where(users.c.session_id == session_id)
         return await self._change(user_id, query)
+
+
+def _matches(wanted: UserFilter) -> list[ColumnElement[bool]]:
+    is_over = users.c.expire_at.is_not(None) & (users.c.expire_at <= wanted.now_ms)
+    has_status = {
+        ACTIVE: (users.c.status == ACTIVE) & ~is_over,
+        EXPIRED: (users.c.status == EXPIRED) | ((users.c.status == ACTIVE) & is_over),
+        DISABLED: users.c.status == DISABLED,
+    }
+    return [
+        *([users.c.username == wanted.username] if wanted.username else ()),
+        *([has_status[wanted.status]] if wanted.status else ()),
+        *([users.c.role == wanted.role] if wanted.role else ()),
+        *([users.c.created_at >= wanted.since_ms] if wanted.since_ms is not None else ()),
+    ]

@@ -5,6 +5,7 @@ the same text, and no answer shows a traceback.
 """
 
 import re
+from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,6 +20,8 @@ from hub.model.bodies import TAKES
 from protocol.text import whole
 
 MAX_BODY_BYTES: Final = 64 * 1024
+MAX_LIST_BYTES: Final = 512 * 1024
+"""Of a list that an admin sends."""
 LARGEST_ID: Final = 2**63 - 1
 
 T = TypeVar("T")
@@ -106,9 +109,9 @@ def address_of(connection: HTTPConnection) -> str:
     return client[0] if client else ""
 
 
-async def read(request: Request, shape: type[T]) -> T:
+async def read(request: Request, shape: type[T], most: int = MAX_BODY_BYTES) -> T:
     """The body as this struct. Refuses 400 what is no JSON, 413 what is too large, 422 naming the field."""
-    return _parsed(await _body(request), shape)
+    return _parsed(await _body(request, most), shape)
 
 
 async def read_fact(request: Request, shape: type[T]) -> T:
@@ -133,13 +136,13 @@ async def read_or(request: Request, default: T) -> T:
     return _parsed(body, type(default)) if body else default
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     body = bytearray()
     try:
         async for part in request.stream():
             body += part
-            if len(body) > MAX_BODY_BYTES:
-                raise Refusal("too_large", f"the body is over {MAX_BODY_BYTES} bytes")
+            if len(body) > most:
+                raise Refusal("too_large", f"the body is over {most} bytes")
     except ClientDisconnect:
         # Nobody reads this answer; it keeps a caller that hangs up from looking like a bug of ours in the log.
         raise Refusal("bad_request", "the body ended early") from None
@@ -154,6 +157,14 @@ def query_int(request: Request, field: str, default: int | None, low: int, high:
     if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
         raise Refusal("invalid", f"{field}: takes a whole number from {low} to {high}")
     return int(text)
+
+
+def query_of(request: Request, field: str, known: Collection[str]) -> str | None:
+    """One of these words of the query string. Refuses 422 naming the field."""
+    text = request.query_params.get(field)
+    if text is not None and text not in known:
+        raise Refusal("invalid", f"{field}: takes one of {', '.join(known)}")
+    return text
 
 
 def path_id(request: Request) -> int:
@@ -171,7 +182,7 @@ def _explain(error: msgspec.ValidationError) -> str:
     if missing := re.search(r"missing required field `(.+?)`", what):
         field = f"{field}.{missing[1]}".lstrip(".")
         what = "is missing"
-    takes = TAKES.get(field.partition("[")[0].rpartition(".")[2])
+    takes = TAKES.get(re.sub(r"\[[^]]*\]$", "", field).rpartition(".")[2])
     return f"{field or 'body'}: {f'takes {takes}' if takes else 'takes a JSON object'} ({what})"
 
 

@@ -23,6 +23,7 @@ _LISTED: Final[dict[str, Any]] = {
     "status": 2,
     "status_text": "assigned",
     "created_by": 1,
+    "outcomes": Outcomes(success=1),
 }
 _ASSIGNED: Final = answers.AssignmentAnswer(
     2, "alice", DEVICE, AT, AT_MS, AT_MS + 3, AT_MS + 35, "success", "", settlement="won estimated"
@@ -34,6 +35,7 @@ EXAMPLES: Final[dict[type, Any]] = {
     for example in (
         bodies.Credentials("alice", "a long password", DEVICE),
         bodies.NewUser("alice", "a long password", "2027-01-31 18:00:00"),
+        bodies.NewUsers([bodies.NewUser("alice", "a long password"), bodies.NewUser("bob", "another password")]),
         bodies.NewExpiry("2027-01-31 18:00:00"),
         bodies.NewStatus(3),
         bodies.NewPassword("another password"),
@@ -44,7 +46,9 @@ EXAMPLES: Final[dict[type, Any]] = {
         answers.NewLogin("eyJhbGciOi…", 2, None, None, TOKEN_END, TOKEN_END_MS, "f81424db-592b-4c82-a85a-0f1d992d9e4a"),
         answers.Verified(2, "alice", "trader"),
         answers.NewUserId(2),
+        answers.NewUserIds([2, 3]),
         answers.NewOrderId(1),
+        answers.Audience(120, 118, 87),
         answers.Pulled(_ORDER),
         answers.OrderDetail(**_LISTED, is_settled=True, funnel=_FUNNEL, assignments=[_ASSIGNED]),
         answers.OrderPage(1, [answers.OrderAnswer(**_LISTED)]),

@@ -1,12 +1,14 @@
 """`/openapi.json`: the HTTP interface as OpenAPI 3.1, made of the URL table and its structs."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from hub import __version__
 from hub.model.answers import Envelope
+from hub.model.bodies import TIME_TAKES
+from hub.model.records import Role
 from hub.web.examples import EXAMPLES, MESSAGES
 from hub.web.urls import Endpoint
 
@@ -16,7 +18,17 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "page_size": {"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
     "status": {"type": "integer", "minimum": 1, "maximum": 4},
     "username": {"type": "string"},
+    "symbol": {"type": "string"},
+    "since": {"type": "string", "description": f"made at or after this time: {TIME_TAKES}"},
+    "outcomes": {"type": "integer", "minimum": 0, "maximum": 1, "default": 0},
+    "role": {"type": "string", "enum": list(get_args(Role))},
 }
+OWN_QUERY: Final[dict[tuple[str, str], dict[str, Any]]] = {
+    ("/api/admin/users", "status"): {"type": "integer", "minimum": 1, "maximum": 3},
+    ("/api/orders/audience", "username"): {"type": "array", "items": {"type": "string"}},
+    ("/api/orders/audience", "user_id"): {"type": "array", "items": {"type": "integer", "minimum": 1}},
+}
+"""Where a parameter of an endpoint takes something else."""
 ERRORS: Final = {
     400: "the body is not JSON",
     401: "no token, or none that counts",
@@ -76,7 +88,7 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     if row.guarded.need is not None:
         operation["security"] = [{"token": []}]
         operation["description"] = f"Needs: {row.guarded.need}."
-    parameters: list[dict[str, Any]] = [{"name": name, "in": "query", "schema": QUERY[name]} for name in row.query]
+    parameters = [_query(row.path, name) for name in row.query]
     if "{id}" in row.path:
         id_schema = {"type": "integer", "minimum": 1}
         parameters.append({"name": "id", "in": "path", "required": True, "schema": id_schema})
@@ -91,6 +103,10 @@ def _operation(row: Endpoint) -> dict[str, Any]:
             "content": _json({"$ref": REF.format(name=row.takes.__name__)}, EXAMPLES[row.takes]),
         }
     return operation
+
+
+def _query(path: str, name: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": OWN_QUERY.get((path, name)) or QUERY[name]}
 
 
 def _answer(kind: type[Any] | None) -> dict[str, Any]:

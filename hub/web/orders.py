@@ -1,5 +1,7 @@
 """/api/orders: publishing and watching for admins, polling for traders."""
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,10 +10,11 @@ from hub.access.principal import LoggedIn, Principal
 from hub.admin.publishing import Publishing
 from hub.clock import Clock
 from hub.errors import Refusal
-from hub.model.answers import NewOrderId, OrderPage, Pulled
-from hub.model.bodies import CancelOrder, NewOrder, OrderId, OrderResult
+from hub.model.answers import NewOrderId, OrderAnswer, OrderPage, Pulled
+from hub.model.bodies import CancelOrder, NewOrder, OrderId, OrderResult, Target
 from hub.model.delivery import is_in_window
-from hub.model.funnel import funnel, is_settled
+from hub.model.funnel import Outcomes, funnel, is_settled
+from hub.model.records import OrderRow
 from hub.orders.polling import Polling
 from hub.store import Store
 from hub.web import views
@@ -41,8 +44,21 @@ class OrderRoutes:
         """A page of orders, newest first."""
         page, size = page_of(request)
         status = query_int(request, "status", None, 1, 4)
-        total, rows = await self._store.orders.page((page - 1) * size, size, status)
-        return answer(OrderPage(total, [views.order_for_admin(row, self._times) for row in rows]))
+        symbol = request.query_params.get("symbol")
+        since_ms = self._times.read("since", request.query_params.get("since"))
+        total, rows = await self._store.orders.page((page - 1) * size, size, status, symbol, since_ms)
+        # Asked for, since they are counted from each order's rows.
+        is_counted = bool(query_int(request, "outcomes", 0, 0, 1))
+        counts = await self._store.assignments.outcomes([row.order.id for row in rows]) if is_counted and rows else {}
+        return answer(OrderPage(total, [self._listed(row, counts.get(row.order.id)) for row in rows]))
+
+    def _listed(self, row: OrderRow, counts: dict[str, int] | None) -> OrderAnswer:
+        return views.order_for_admin(row, self._times, None if counts is None else Outcomes(**counts))
+
+    async def audience(self, request: Request, _admin: Principal) -> Response:
+        """Says whom an order would reach now: everybody, or the users named."""
+        named: list[Target] = [*request.query_params.getlist("username"), *_user_ids(request)]
+        return answer(await self._publishing.audience(named or None))
 
     async def show(self, request: Request, _admin: Principal) -> Response:
         """One order, with its funnel."""
@@ -96,6 +112,13 @@ class PollingRoutes:
 def page_of(request: Request) -> tuple[int, int]:
     """The page and its size."""
     return query_int(request, "page", 1, 1, 10**9) or 1, query_int(request, "page_size", 50, 1, 500) or 50
+
+
+def _user_ids(request: Request) -> list[int]:
+    given = request.query_params.getlist("user_id")
+    if wrong := [text for text in given if not re.fullmatch(r"[0-9]{1,18}", text)]:
+        raise Refusal("invalid", f"user_id: takes a user's id, not {wrong[0][:40]!r}")
+    return [int(text) for text in given]
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -13,6 +13,8 @@ from hub.web.health import HealthRoutes
 from hub.web.orders import OrderRoutes, PollingRoutes
 
 PAGED = ("page", "page_size")
+ORDERS = (*PAGED, "status", "symbol", "since", "outcomes")
+USERS = (*PAGED, "username", "status", "role", "since")
 
 
 class Endpoint(NamedTuple):
@@ -58,7 +60,15 @@ def table(
         Endpoint("GET", "/api/auth/verify", guard.login(auth.verify), None, answers.Verified),
         Endpoint("POST", "/api/auth/logout", guard.login(auth.logout)),
         Endpoint("POST", "/api/auth/heartbeat", trader("orders:take", auth.heartbeat)),
-        Endpoint("GET", "/api/orders", needs("orders:read", orders.page), None, answers.OrderPage, (*PAGED, "status")),
+        Endpoint("GET", "/api/orders", needs("orders:read", orders.page), None, answers.OrderPage, ORDERS),
+        Endpoint(
+            "GET",
+            "/api/orders/audience",
+            needs("orders:publish", orders.audience),
+            None,
+            answers.Audience,
+            ("username", "user_id"),
+        ),
         Endpoint(
             "POST",
             "/api/orders/create",
@@ -100,6 +110,14 @@ def table(
             answers.NewUserId,
             refuses=(409,),
         ),
+        Endpoint(
+            "POST",
+            "/api/admin/users/import",
+            needs("users:write", admin.import_users),
+            bodies.NewUsers,
+            answers.NewUserIds,
+            refuses=(409,),
+        ),
         Endpoint("PUT", "/api/admin/users/{id}/expire", needs("users:write", admin.set_expiry), bodies.NewExpiry),
         Endpoint("PUT", "/api/admin/users/{id}/status", needs("users:write", admin.set_status), bodies.NewStatus),
         Endpoint("PUT", "/api/admin/users/{id}/password", needs("users:write", admin.set_password), bodies.NewPassword),
@@ -110,7 +128,7 @@ def table(
             needs("users:read", admin.users),
             None,
             answers.AccountPage,
-            (*PAGED, "username"),
+            USERS,
         ),
         Endpoint("GET", "/api/admin/agents", needs("agents:read", admin.agents), None, answers.AgentPage),
         Endpoint("GET", "/healthz", guard.public(health.healthz)),

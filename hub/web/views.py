@@ -10,7 +10,7 @@ from hub.model.answers import (
     OrderDetail,
     PulledOrder,
 )
-from hub.model.funnel import Funnel
+from hub.model.funnel import Funnel, Outcomes
 from hub.model.records import ORDER_STATUS, USER_STATUS, Account, AssignmentRow, Contradiction, OrderRow
 from hub.sessions.presence import Agent
 from hub.web.times import Times
@@ -31,7 +31,7 @@ def order_for_trader(order: Order, times: Times) -> PulledOrder:
     )
 
 
-def order_for_admin(row: OrderRow, times: Times) -> OrderAnswer:
+def order_for_admin(row: OrderRow, times: Times, outcomes: Outcomes | None = None) -> OrderAnswer:
     """An order of a list."""
     return OrderAnswer(
         **msgspec.structs.asdict(order_for_trader(row.order, times)),
@@ -40,6 +40,7 @@ def order_for_admin(row: OrderRow, times: Times) -> OrderAnswer:
         status_text=ORDER_STATUS[row.status],
         created_by=row.created_by,
         targets=list(row.targets) if row.targets is not None else None,
+        outcomes=outcomes,
     )
 
 
@@ -53,7 +54,7 @@ def order_in_detail(
 ) -> OrderDetail:
     """One order, its funnel, and who has it."""
     return OrderDetail(
-        **msgspec.structs.asdict(order_for_admin(row, times)),
+        **msgspec.structs.asdict(order_for_admin(row, times, counts.outcomes)),
         is_settled=is_settled,
         funnel=counts,
         assignments=[

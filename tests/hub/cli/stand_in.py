@@ -31,6 +31,7 @@ class Asked:
     body: Any
 
 
+AUDIENCE = "/api/orders/audience"
 Answer = Callable[["StandIn"], Coroutine[Any, Any, Response]]
 
 
@@ -111,6 +112,8 @@ class StandIn:
         await self._server.serve([self._socket])
 
     async def _answer(self, request: Request) -> Response:
+        if request.url.path == AUDIENCE and f"GET {AUDIENCE}" not in self._answers:
+            return await envelope(404, "not found")(self)  # as a hub of before: each publish asks, no test has to know
         body = await request.json() if await request.body() else None
         asked = Asked(request.method, request.url.path, dict(request.query_params), dict(request.headers), body)
         self.asked.append(asked)

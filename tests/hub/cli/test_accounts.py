@@ -34,6 +34,32 @@ def test_add(hub: Hub, stand_in: StandIn) -> None:
     }
 
 
+def test_an_expiry_that_is_past_is_asked_about(hub: Hub, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.on("GET /api/admin/users", data(listed(user())))
+    stand_in.on("PUT /api/admin/users/3/expire", data(None))
+    alone = hub("users", "expire", "ann", "2020-01-01")
+    assert (alone.code, alone.out) == (2, "")
+    assert "2020-01-01 00:00:00 is past" in alone.err
+    assert stand_in.asked == []
+    assert hub("users", "expire", "ann", "2020-01-01", "--yes").code == 0
+    for answer, code in (("n\n", 1), ("\n", 1), ("y\n", 0)):
+        terminal = io.StringIO(answer)
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert hub("users", "expire", "ann", "2020-01-01").code == code
+
+
+@pytest.mark.parametrize(("hours", "code"), [(7, 2), (9, 0)])
+def test_whether_a_time_of_today_is_past_is_decided_in_the_hubs_zone(
+    hub: Hub, stand_in: StandIn, hours: int, code: int
+) -> None:
+    shanghai = user(created_at="2026-01-02 11:04:05")
+    stand_in.on("GET /api/admin/users", data(listed(shanghai)))
+    stand_in.on("PUT /api/admin/users/3/expire", data(None))
+    there = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S")
+    assert hub("users", "expire", "ann", there).code == code
+
+
 def test_an_empty_password_is_not_sent(hub: Hub, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     assert hub("users", "password", "ann", "--password-stdin").code == 2

@@ -50,11 +50,11 @@ def drawn(shown: OrderDetail, width: int = 120) -> str:
 @given(funnels())
 def test_what_is_drawn_adds_up(shown: OrderDetail) -> None:
     text = drawn(shown, width=200)
-    found = dict(re.findall(r"^ *(\w+) +[█░]+ +(\d+)", text, re.MULTILINE))
+    found = dict(re.findall(r"^ *([\w ]+?) +[█░]+ +(\d+)", text, re.MULTILINE))
     counts = {name: int(count) for name, count in found.items()}
     gaps = [int(gap) for gap in re.findall(r"-(\d+):", text)]
     assert counts["targeted"] - sum(gaps) == counts["acked"]
-    ends = ("success", "failed", "rejected", "expired", "unknown", "open")
+    ends = ("success", "failed", "rejected", "expired unplaced", "unknown", "open")
     assert sum(counts.get(name, 0) for name in ends) == counts["claimed"]
     for reason in re.findall(r"-(\d+): (.*)", text):
         assert int(reason[0]) == sum(int(count) for count in re.findall(r"(\d+) \w", reason[1]))
@@ -79,7 +79,7 @@ def test_a_bar_keeps_its_width_and_shows_what_is_there(count: int, whole: int) -
 def test_the_drawing() -> None:
     shown = msgspec.convert(order(funnel=funnel(success=5, failed=1, rejected=1)), OrderDetail)
     assert [row.rstrip() for row in drawn(shown).splitlines()] == [
-        "Order 12: BTCUSDT LONG TEN_MINUTE, valid 60 s, until 2026-01-02 03:05:05 · assigned",
+        "Order 12: BTCUSDT LONG TEN_MINUTE, valid 60 s, until 2026-01-02 03:05:05 UTC · assigned",
         f"targeted    {'█' * 30}  10",
         f"claimed     {'█' * 24}{'░' * 6}   8  -2: 1 not connected, 1 account expired",
         f"sent        {'█' * 24}{'░' * 6}   8",

@@ -9,7 +9,7 @@ from .conftest import Hub
 
 COMMANDS = [
     *((name,) for name in ("serve", "migrate", "doctor", "settings", "login", "logout", "completion")),
-    *(("users", name) for name in ("add", "list", "expire", "enable", "disable", "password", "kick")),
+    *(("users", name) for name in ("add", "import", "list", "show", "expire", "enable", "disable", "password", "kick")),
     *(("orders", name) for name in ("publish", "list", "show", "watch", "cancel")),
     ("agents", "list"),
 ]

@@ -19,7 +19,24 @@ NO_PROSE = (
     r"\b[a-z]+(\|[a-z]+)+",
 )
 """Commands, examples, addresses, paths, options, placeholders and choices."""
-NAMES = {"hub", "json", "bash", "zsh", "fish", "never", "shell", "bashrc", "redis", "sqlite", "ctrl", "trader"}
+NAMES = {
+    "hub",
+    "json",
+    "bash",
+    "zsh",
+    "fish",
+    "never",
+    "shell",
+    "bashrc",
+    "redis",
+    "sqlite",
+    "ctrl",
+    "trader",
+    "paper",
+    "name",
+    "role",
+    "expiry",
+}
 """What is written so in Chinese too. Placeholders, codes and settings are in capitals, examples are commands."""
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tempfile
 import urllib.error
 from collections.abc import Callable, Iterator
@@ -142,6 +143,71 @@ def test_a_cancelled_order_goes_to_nobody(server: HubProcess, cli: Cli) -> None:
     assert "cancelled" in done(cli("orders", "list"))
 
 
+def test_before_an_order_is_published_it_is_said_whom_it_reaches(server: HubProcess, cli: Cli) -> None:
+    done(cli("users", "add", "late", "--expire", "2020-01-01", "--yes", "--password-stdin", typed=PASSWORD))
+    answer = cli(*PUBLISH, "--valid", "1", "--to", "ann", "--to", "late")
+    assert answer.err == "For traders: 1, connected now: 0. Expired or disabled accounts beside them: 1.\n"
+    assert "published" in answer.out
+
+
+def test_an_order_that_somebody_placed_is_not_called_expired_when_its_window_is_over(
+    server: HubProcess, cli: Cli
+) -> None:
+    token = log_in(server, "bob")
+    order_id = str(data(cli(*PUBLISH, "--valid", "2", "--to", "bob", "--json"))["order_id"])
+    trade(server, token, success=True)
+
+    def row() -> dict[str, Any]:
+        rows = data(cli("orders", "list", "--symbol", "btcusdt", "--since", "1h", "--json"))["list"]
+        return dict(next(one for one in rows if str(one["id"]) == order_id))
+
+    wait_until(lambda: row()["status_text"] == "expired", "the sweep")
+    assert row()["outcomes"]["success"] == 1
+    line = next(line for line in done(cli("orders", "list")).splitlines() if line.startswith(f"{order_id} "))
+    assert "settled" in line
+    assert line.rstrip().endswith("1 success")
+    assert "settled" in done(cli("orders", "show", order_id)).splitlines()[0]
+
+
+def test_lists_are_filtered_by_the_hub(cli: Cli) -> None:
+    done(cli("users", "add", "boss", "--role", "admin", "--password-stdin", typed=PASSWORD))
+    admins = data(cli("users", "list", "--role", "admin", "--json"))["list"]
+    assert [row["username"] for row in admins] == ["boss"]
+    done(cli("users", "disable", "boss"))
+    assert [row["id"] for row in data(cli("users", "list", "--status", "disabled", "--json"))["list"]] == [
+        admins[0]["id"]
+    ]
+    assert data(cli("users", "list", "--since", "2099-01-01", "--json"))["list"] == []
+    assert data(cli("orders", "list", "--symbol", "XRPUSDT", "--json")) == {"total": 0, "list": []}
+    one = cli("users", "list", "--limit", "1", "--page", "2")
+    assert len(done(one).splitlines()) == 2
+    assert "1 of" in one.err
+    assert "There is no page 99" in cli("users", "list", "--page", "99").err
+
+
+def test_a_user_is_shown_by_name_or_number(cli: Cli) -> None:
+    by_name = data(cli("users", "show", "ann", "--json"))
+    assert (by_name["username"], by_name["agents"]) == ("ann", [])
+    assert data(cli("users", "show", str(by_name["id"]), "--json")) == by_name
+    assert re.search(r"^created +.* UTC$", done(cli("users", "show", "ann")), re.MULTILINE)
+    assert cli("users", "show", "9999").code == 1
+
+
+def test_a_file_of_users_is_added_whole_or_not_at_all(server: HubProcess, cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("name,role,expiry\nimp1,trader,30d\nimp2,admin,never\n")
+    done(cli("users", "import", str(file), "--dry-run"))
+    assert data(cli("users", "list", "--name", "imp1", "--json"))["total"] == 0
+    done(cli("users", "import", str(file)))
+    password = (tmp_path / "new.password").read_text().splitlines()[1].partition(",")[2]
+    assert log_in(server, "imp1", password)
+    again = cli("users", "import", str(file), "--passwords", str(tmp_path / "more.password"))
+    assert "line 2: name: imp1 is taken" in again.err
+    file.write_text("name\nimp3\nimp1\n")
+    assert cli("users", "import", str(file)).code == 2
+    assert data(cli("users", "list", "--name", "imp3", "--json"))["total"] == 0
+
+
 def test_what_is_refused_says_why(cli: Cli) -> None:
     for command, words in [
         ((*PUBLISH, "--valid", "60", "--to", "nobody"), "there is no trader 'nobody'"),
@@ -166,7 +232,7 @@ def test_an_accounts_life(server: HubProcess, cli: Cli) -> None:
     done(cli("users", "enable", "dora"))
     token = log_in(server, "dora")
 
-    done(cli("users", "expire", "dora", "2020-01-01"))
+    done(cli("users", "expire", "dora", "2020-01-01", "--yes"))
     assert status_of(lambda: server.get("/api/orders/pull", token)) in (401, 403)
     done(cli("users", "expire", "dora", "30d"))
     token = log_in(server, "dora")

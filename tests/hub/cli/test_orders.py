@@ -158,10 +158,10 @@ def test_list(hub: Hub, stand_in: StandIn) -> None:
     rows = [order(), order(id=11, status_text="cancelled", targets=[1, 2])]
     stand_in.on("GET /api/orders", data(listed(*rows, total=5)))
     run = hub("orders", "list", "--status", "cancelled", "--page", "2", "--page-size", "2")
-    assert stand_in.asked[0].query == {"page": "2", "page_size": "2", "status": "4"}
+    assert stand_in.asked[0].query == {"page": "2", "page_size": "2", "status": "4", "outcomes": "1"}
     assert [line.split()[:4] for line in run.out.splitlines()[1:]] == [
-        ["12", "BTCUSDT", "LONG", "TEN_MINUTE"],
-        ["11", "BTCUSDT", "LONG", "TEN_MINUTE"],
+        ["12", "BTCUSDT", "LONG", "10m"],
+        ["11", "BTCUSDT", "LONG", "10m"],
     ]
     assert "everybody" in run.out
     assert "2 users" in run.out

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.services.process import heeding_ctrl_c
 from tests.services.waiting import wait_until
 
 from .conftest import TOKEN
-from .shapes import funnel, order
+from .shapes import agent, funnel, listed, order, user
 from .stand_in import StandIn, data, silent
 
 PUBLISH = ("orders", "publish", "btcusdt", "long", "10m", "--valid", "60")
@@ -28,10 +29,13 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
     return clean_environment(home) | {"LANG": "C.UTF-8", "HUB_DATA_DIR": str(home / "data")} | extra
 
 
-def start(home: Path, stand_in: StandIn, *arguments: str, **pipes: int) -> "subprocess.Popen[str]":
+def start(
+    home: Path, stand_in: StandIn, *arguments: str, extra: Mapping[str, str] = MappingProxyType({}), **pipes: int
+) -> "subprocess.Popen[str]":
     env = environment(home, HUB_URL=stand_in.url, HUB_ADMIN_TOKEN=TOKEN)
     if "stdout" in pipes:
         env = {name: value for name, value in env.items() if name != "NO_COLOR"} | {"TERM": "xterm", "COLUMNS": "100"}
+    env |= extra
     default = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "hub", *arguments]
     with heeding_ctrl_c():
@@ -83,9 +87,11 @@ class Terminal:
 
 
 @contextmanager
-def on_terminal(home: Path, stand_in: StandIn, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", Terminal]]:
+def on_terminal(
+    home: Path, stand_in: StandIn, *arguments: str, **extra: str
+) -> Iterator[tuple["subprocess.Popen[str]", Terminal]]:
     ours, theirs = pty.openpty()
-    child = start(home, stand_in, *arguments, stdin=theirs, stdout=theirs, stderr=theirs)
+    child = start(home, stand_in, *arguments, extra=extra, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     terminal = Terminal(ours)
     try:
@@ -106,6 +112,41 @@ def test_on_a_terminal_the_funnel_is_drawn_in_place(home: Path, stand_in: StandI
     assert "\x1b[" in shown
     assert re.search(r"success .*5", shown)
     assert shown.endswith("\x1b[?25h"), "the cursor is shown again"
+
+
+def test_a_list_that_is_longer_than_the_terminal_goes_through_the_pager(home: Path, stand_in: StandIn) -> None:
+    pager = home / "pager"
+    pager.write_text(f"#!{sys.executable}\nimport sys\nprint(len(sys.stdin.read().splitlines()), 'lines')\n")
+    pager.chmod(0o700)
+    for rows, says in ((60, "61 lines"), (3, "user2")):
+        stand_in.on("GET /api/admin/users", data(listed(*(user(username=f"user{at}") for at in range(rows)))))
+        with on_terminal(home, stand_in, "users", "list", PAGER=str(pager)) as (child, terminal):
+            assert child.wait(60) == 0
+        assert says in terminal.shown
+        assert ("lines" in terminal.shown) == (rows == 60)
+
+
+def test_lists_fit_80_columns(home: Path, stand_in: StandIn) -> None:
+    stand_in.on("GET /api/orders", data(listed(order(outcomes=funnel(success=5, failed=1)["outcomes"]))))
+    stand_in.on(
+        "GET /api/admin/users",
+        data(
+            listed(
+                user(username="a_trader_of_23_letters_", expire_at="2027-01-02 03:04:05", expire_ms=1_798_859_045_000)
+            )
+        ),
+    )
+    stand_in.on(
+        "GET /api/admin/agents",
+        data(listed(agent(device_id="92ecde46-ce75-55c6-a9a5-e221ea33160f", driver="binance-web"))),
+    )
+    for group in ("orders", "users", "agents"):
+        with on_terminal(home, stand_in, group, "list", COLUMNS="80") as (child, terminal):
+            assert child.wait(60) == 0
+        lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in terminal.shown.splitlines()]
+        table = [line for line in lines if line.strip() and "Asking" not in line]
+        assert max(map(len, table)) <= 80
+        assert len(table) <= (4 if group == "orders" else 2), table
 
 
 def test_a_password_is_asked_for_twice_and_not_echoed(home: Path, stand_in: StandIn) -> None:
