@@ -14,7 +14,16 @@ FIRST = ("story", "storm", "operation", "hub", "cli", "agent")
 """The longest ones: begun last they would keep one process busy while the other waits."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONG = ("tests/faults/", "tests/agent/test_kills.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="only the long tables, whole, and what is marked faults")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        items[:] = [item for item in items if item.get_closest_marker("faults") or item.nodeid.startswith(LONG)]
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=_rank)
