@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from hub.model.networks import network_of
 
@@ -19,6 +19,10 @@ DOORS: Final = "hub.sessions.doors"
 """Where the lifespan's state has the process's `Doors`."""
 KNOWN: Final = "hub.sessions.door.known"
 """Where a request's state has the call that says that its connection has shown a good token."""
+REST: Final = "hub.sessions.door.rest"
+"""Where a request's state has the call that says that its sender was told to come back later."""
+REST_S: Final = 1.0
+"""For so long nothing more is heard on a connection whose sender was told to come back later."""
 HEAD_S: Final = 10.0
 BODY_S: Final = 20.0
 ANSWER_S: Final = 30.0
@@ -56,6 +60,10 @@ class Doors:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def is_everybody(self, address: str) -> bool:
+        """Whether what comes from there is not one sender's: a trusted proxy."""
+        return not self._network(address)
 
     def enter(self, door: "DoorProtocol", address: str) -> None:
         """Takes it in; where there are too many the oldest goes."""
@@ -120,6 +128,9 @@ class DoorProtocol(HttpToolsProtocol):
     _head_bytes: int = 0
     _stage: str = "head"
     _is_too_large: bool = False
+    _running: RequestResponseCycle | None = None
+    _rests: bool = False
+    _resting: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -130,6 +141,10 @@ class DoorProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._let_go()
+        if self._running is not None:
+            # uvicorn tells only the newest of several that were asked at once; this one would answer into nothing.
+            self._running.disconnected = True
+            self._running = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -152,6 +167,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._stage = "head"
         self._requests += 1
         self.scope["state"][KNOWN] = self.become_known
+        self.scope["state"][REST] = self.rest
 
     def on_headers_complete(self) -> None:
         self._stage = "body"
@@ -164,6 +180,8 @@ class DoorProtocol(HttpToolsProtocol):
             if self._is_too_large:
                 raise ValueError("the head is too large")
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
 
     def on_message_complete(self) -> None:
         self._stage = "idle"
@@ -175,6 +193,12 @@ class DoorProtocol(HttpToolsProtocol):
         if self.doors is not None:
             self.doors.leave(self)
 
+    def rest(self) -> None:
+        """Its sender was told to come back later: hears nothing for a moment, so that whoever does not listen is not
+        answered as fast as it can ask."""
+        doors = self.doors
+        self._rests = doors is not None and not doors.is_everybody(self.client[0] if self.client else "")
+
     def handle_websocket_upgrade(self) -> None:
         """uvicorn's own; the parser is let go of: the two hold each other, so each connect would leave garbage that
         only a collection frees."""
@@ -183,6 +207,15 @@ class DoorProtocol(HttpToolsProtocol):
         self.parser = None  # type: ignore[assignment]
 
     def on_response_complete(self) -> None:
+        if self._rests:
+            self._rests = False
+            self._resting = self.loop.call_later(REST_S, self._go_on)
+            self.flow.pause_reading()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._running = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
             self._answer_due()
@@ -239,6 +272,9 @@ class DoorProtocol(HttpToolsProtocol):
         if self._writing is not None:
             self._writing.cancel()
             self._writing = None
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if self.doors is not None:
             self.doors.leave(self)
             self.doors = None
@@ -246,3 +282,4 @@ class DoorProtocol(HttpToolsProtocol):
         for scope in (self.scope, self.cycle.scope if self.cycle is not None else None):
             if scope is not None:
                 scope["state"].pop(KNOWN, None)
+                scope["state"].pop(REST, None)

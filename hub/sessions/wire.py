@@ -284,6 +284,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
             self.intake = None
         super().connection_lost(exc)
         self.conn.parser.close()
+        self.conn.handshake_exc = self.conn.parser_exc = None  # their traces hold the connection
 
     async def send(self, message: ASGISendEvent) -> None:
         """uvicorn's own, but a peer that does not answer the close frame is not waited for: with frames unread in

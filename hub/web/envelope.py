@@ -17,6 +17,7 @@ from starlette.responses import Response
 from hub.errors import InDoubt, Refusal, Unavailable
 from hub.model.answers import PartAnswer, Ready
 from hub.model.bodies import TAKES
+from hub.sessions.door import REST
 from protocol.text import whole
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -64,8 +65,13 @@ def not_ready(parts: list[PartAnswer]) -> Response:
     return _json(503, content, {"retry-after": "1"})
 
 
-async def on_refusal(_request: Request, error: Exception) -> Response:
-    return refused(error) if isinstance(error, Refusal) else await on_bug(_request, error)
+async def on_refusal(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        return await on_bug(request, error)
+    rest = request.scope.get("state", {}).get(REST)
+    if rest is not None and error.retry_after_s is not None:
+        rest()
+    return refused(error)
 
 
 async def on_unavailable(_request: Request, error: Exception) -> Response:

@@ -4,13 +4,14 @@ show no token there are only so many."""
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 from typing import Final
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from hub.sessions import door
-from hub.sessions.door import DOORS, KNOWN, MOST_HEAD_BYTES, DoorProtocol, Doors
+from hub.sessions.door import DOORS, KNOWN, MOST_HEAD_BYTES, REST, DoorProtocol, Doors
 from hub.sessions.wire import WireProtocol
 from tests.services.process import free_port
 from tests.services.waiting import eventually
@@ -21,6 +22,8 @@ MOST: Final = 5
 HEAD = b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 10\r\n\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n"
 TOKEN = b"GET /known HTTP/1.1\r\nHost: hub\r\n\r\n"
+BUSY = b"GET /busy HTTP/1.1\r\nHost: hub\r\n\r\n"
+SLOW = b"GET /slow HTTP/1.1\r\nHost: hub\r\n\r\n"
 LARGE = b"GET /large HTTP/1.1\r\nHost: hub\r\n\r\n"
 A_WHILE_S = 0.3
 UNFINISHED = {
@@ -34,11 +37,15 @@ UNFINISHED = {
 
 
 class App:
-    """Reads the body, and answers; `/known` shows a good token, `/large` answers more than anybody reads."""
+    """Reads the body, and answers; `/known` shows a good token, `/large` answers more than anybody reads, `/busy` says
+    to come back later, `/slow` answers once it may. `answered`: what became of the slow ones."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.doors = Doors(MOST)
+        self.may_answer = asyncio.Event()
+        self.slow = 0
+        self.answered: list[Exception | None] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,10 +58,26 @@ class App:
             pass
         if scope["path"] == "/known":
             scope["state"][KNOWN]()
+        if scope["path"] == "/busy":
+            scope["state"][REST]()
+        if scope["path"] == "/slow":
+            await self._answer_late(send)
+            return
         body = b"x" * 30_000_000 if scope["path"] == "/large" else b"here"
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _answer_late(self, send: Send) -> None:
+        self.slow += 1
+        await self.may_answer.wait()
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"late"})
+        except RuntimeError as error:
+            self.answered.append(error)
+        else:
+            self.answered.append(None)
 
     async def open(self, said: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -204,6 +227,55 @@ def test_neighbours_count_together_and_those_behind_a_trusted_proxy_do_not() -> 
     for address in ("::ffff:192.0.2.7", "::ffff:192.0.2.8", "::ffff:192.0.2.9"):  # on a socket for both, not neighbours
         enter(doors, address)
     assert (len(doors), Transport.aborted) == (9, 1)
+
+
+def test_whoever_is_told_to_come_back_later_is_not_heard_for_a_moment_and_others_are(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "REST_S", A_WHILE_S)
+
+    async def story(app: App) -> None:
+        now = asyncio.get_running_loop().time
+        asked = now()
+        answer, reader, writer = await app.ask(BUSY + WHOLE)
+        assert answer.count(b"HTTP/1.1 200") == 1
+        other, _, other_writer = await app.ask()
+        assert other.startswith(b"HTTP/1.1 200")
+        assert (await reader.read(4_096)).startswith(b"HTTP/1.1 200")
+        assert now() - asked >= A_WHILE_S
+        writer.write(WHOLE)
+        assert (await reader.read(4_096)).startswith(b"HTTP/1.1 200")
+        writer.close()
+        other_writer.close()
+
+    trial(story)
+
+
+def test_behind_a_trusted_proxy_nobody_waits_for_anothers_rest(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "REST_S", 1_000.0)
+
+    async def story(app: App) -> None:
+        app.doors._proxies.append(ip_network("127.0.0.1/32"))  # type: ignore[arg-type]
+        answer, reader, writer = await app.ask(BUSY)
+        writer.write(WHOLE)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.read(4_096), 20)).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    trial(story)
+
+
+def test_of_requests_that_came_at_once_none_is_answered_into_a_connection_that_has_gone(trial: Trial) -> None:
+    async def story(app: App) -> None:
+        _, writer = await app.open(SLOW * 3)
+        await eventually(lambda: app.slow == 1, "the first is under way")
+        writer.transport.abort()
+        await eventually(lambda: len(app.doors) == 0, "it has gone")
+        app.may_answer.set()
+        await eventually(lambda: app.answered, "it has answered")
+        assert app.answered == [None]
+
+    trial(story)
 
 
 async def _turns() -> None:
