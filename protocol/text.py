@@ -13,7 +13,8 @@ _HALF: Final = re.compile("[\ud800-\udfff]")
 def clean(text: object) -> str:
     """The text without what a terminal would obey or a reader be misled by: control characters, line ends and marks of
     writing direction become `·`."""
-    return "".join(sign if sign.isprintable() else "·" for sign in str(text))
+    said = str(text)
+    return said if said.isprintable() else "".join(sign if sign.isprintable() else "·" for sign in said)
 
 
 def whole(json: bytes | str) -> str:

@@ -1,16 +1,17 @@
 """The table of orders: rows in batches, filter, order of columns, and the same as CSV.
 
 The invariants: a batch costs what changed in it, not what is in the table; a row that is shown stands where its key and
-its order's id have it.
+its order's id have it; what is looked for holds for all rows at once, when every text has been read.
 """
 
 import csv
 import io
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt
+from PyQt6.QtCore import QAbstractTableModel, QModelIndex, Qt, QTimer
 from PyQt6.QtGui import QColor
 
 from agent.language import _
@@ -23,6 +24,8 @@ from agent.ui.widgets import tooltip
 NO_INDEX: Final = QModelIndex()
 AT_ONCE: Final = 200
 """More changes than these are not shown one by one."""
+SLICE_S: Final = 0.01
+"""So long at a time the texts are read that somebody looks for."""
 
 
 class Column(NamedTuple):
@@ -68,7 +71,12 @@ class OrdersModel(QAbstractTableModel):
         self._keys: list[tuple[Any, int]] = []
         self._column, self._is_descending = 0, True
         self._text, self._outcome = "", ""
+        self._wanted = ("", "")
         self._texts: dict[int, tuple[Row, str]] = {}
+        self._unread: Iterator[Row] = iter(())
+        self._reading = QTimer(self)
+        self._reading.setSingleShot(True)
+        self._reading.timeout.connect(self._read_on)
         self._colours, self._is_red_up = LIGHT, False
 
     @property
@@ -89,9 +97,10 @@ class OrdersModel(QAbstractTableModel):
         return None
 
     def look_for(self, text: str, outcome: str) -> None:
-        """Show only the orders that have this text anywhere, and this outcome."""
-        self._text, self._outcome = text.strip().lower(), outcome
-        self._start_anew()
+        """Show only the orders that have this text anywhere, and this outcome: of many rows in a moment."""
+        self._wanted = text.strip().lower(), outcome
+        self._unread = iter(list(self._all.values()) if text.strip() else ())
+        self._read_on()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Qt: by this column; what is selected stays so."""
@@ -202,14 +211,27 @@ class OrdersModel(QAbstractTableModel):
         place = self._turned(to)
         self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
 
+    def _read_on(self) -> None:
+        """Read texts for a slice of time; when all are read, show what is wanted."""
+        until = time.perf_counter() + SLICE_S
+        for row in self._unread:
+            self._text_of(row)
+            if time.perf_counter() > until:
+                return self._reading.start(0)
+        self._reading.stop()
+        self._text, self._outcome = self._wanted
+        return self._start_anew()
+
     def _start_anew(self) -> None:
         self.beginResetModel()
         self._fill()
         self.endResetModel()
 
     def _fill(self) -> None:
-        keyed = sorted((self._key(row), row) for row in self._all.values() if self._is_looked_for(row))
-        self._keys, self._rows = [key for key, _row in keyed], [row for _key, row in keyed]
+        rows, key = [row for row in self._all.values() if self._is_looked_for(row)], COLUMNS[self._column].key
+        keys = [(key(row), row.order.id) for row in rows]
+        order = sorted(range(len(rows)), key=keys.__getitem__)
+        self._keys, self._rows = [keys[place] for place in order], [rows[place] for place in order]
 
     def _key(self, row: Row) -> tuple[Any, int]:
         return COLUMNS[self._column].key(row), row.order.id

@@ -31,6 +31,8 @@ from agent.ui.widgets import Retold, label
 from protocol.text import clean
 
 LEAST_WIDTH = 40
+ROWS_MEASURED = 50
+"""Of ten thousand cells nobody can wait for the widest."""
 WIDEST: Final[dict[int, Callable[[], list[str]]]] = {
     STATE: words.states,
     PROFIT: lambda: ["+100.00"],
@@ -111,6 +113,7 @@ class OrdersView(QWidget):
             rows.setDefaultSectionSize(table.fontMetrics().height() + 10)
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setStretchLastSection(True)
+            columns.setResizeContentsPrecision(ROWS_MEASURED)
             columns.sortIndicatorChanged.connect(lambda _column, _order: self._fit_columns())
         chosen = table.selectionModel()
         if chosen is not None:
@@ -130,6 +133,7 @@ class OrdersView(QWidget):
         for outcome in OUTCOMES:
             self.outcomes.addItem(self._outcome_words(outcome), outcome)
         self.search.textChanged.connect(self._look)
+        self.model.modelReset.connect(self._select_again)
         self.search.setClearButtonEnabled(True)
         self.outcomes.currentIndexChanged.connect(self._look)
         self.export.clicked.connect(self._ask_where)
@@ -166,6 +170,8 @@ class OrdersView(QWidget):
 
     def _look(self) -> None:
         self.model.look_for(self.search.text(), self.outcomes.currentData() or "")
+
+    def _select_again(self) -> None:
         if self.details.order_id is not None:
             self.select(self.details.order_id)
 

@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import QApplication, QTableView
 from agent.model import events
 from agent.model.engine import Mode
 from agent.model.reasons import Reason
+from agent.ui import orders_model
 from agent.ui.autostart import Autostart
 from agent.ui.awake import SleepWatch
 from agent.ui.notices import notice
@@ -118,6 +119,28 @@ def test_however_it_is_sorted_and_filtered_the_table_stays_what_a_new_one_would_
     assert [row.order.id for row in model.rows()] == [row.order.id for row in anew.rows()]
     assert model.rows() == anew.rows()
     assert all(model.row(place) is row for place, row in enumerate(model.rows()))
+
+
+def test_ten_thousand_texts_are_read_in_slices_and_then_found_at_once(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders_model, "SLICE_S", 0.0)  # a slice is one row
+    rows, model, counts = many(40), OrdersModel(), [0]
+    model.show(rows)
+    model.modelReset.connect(lambda: counts.append(model.rowCount()))
+    model.look_for("ethusdt", "")
+    assert model.rowCount() == 40, "what was shown stays until all is read"
+    rows = rows.having(msgspec.structs.replace(rows[1], order=msgspec.structs.replace(rows[2].order, id=41)))
+    model.show(rows)
+    assert model.rowCount() == 41
+    qapp.processEvents()
+    model.look_for("btcusdt", "")
+    for _turn in range(200):
+        qapp.processEvents()
+    assert counts == [0, 20]
+    assert {row.order.symbol_name for row in model.rows()} == {"BTCUSDT"}
+    model.show(rows.having(msgspec.structs.replace(rows[1], order=msgspec.structs.replace(rows[1].order, id=42))))
+    assert model.rowCount() == 21
 
 
 def test_what_is_selected_stays_so_when_the_table_is_sorted_and_filtered(qapp: QApplication) -> None:
