@@ -7,7 +7,6 @@ token never reaches a log or an error.
 
 import hmac
 import secrets
-from typing import Final
 
 import msgspec
 import structlog
@@ -16,9 +15,9 @@ from redis.asyncio import Redis
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit, outcome_of
 from hub.access.bootstrap_limit import BootstrapLimit
+from hub.access.checking import WRONG, Found, PasswordCheck, refuse_weak
 from hub.access.counters import Counters
-from hub.access.hashing import Hashing, IsGone
-from hub.access.login_limit import LoginLimit
+from hub.access.hashing import IsGone
 from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.clock import Clock
 from hub.cluster.redis import guarded, session_key
@@ -30,8 +29,6 @@ from hub.runtime import metrics
 from hub.store import Store
 from protocol import closes
 from protocol.closes import Close
-
-_WRONG: Final = Refusal("unauthorized", "username or password is wrong")
 
 log = structlog.get_logger(__name__)
 
@@ -78,14 +75,13 @@ class Auth:
         self._tokens = Tokens(secret)
         self._admin_token = admin_token.encode()
         self._session_ms = session_ms
-        self._hashing = Hashing()
         self._audit = audit
         counters = Counters(redis)
-        self._limit = LoginLimit(redis, counters)
+        self._passwords = PasswordCheck(store, redis, counters)
         self._bootstrap_limit = BootstrapLimit(counters)
 
     async def hash_password(self, password: str) -> str:
-        return await self._hashing.hash(password)
+        return await self._passwords.hash(password)
 
     async def login(
         self, username: str, password: str, device_id: str, address: str, is_gone: IsGone | None = None
@@ -106,45 +102,76 @@ class Auth:
 
     async def _login(
         self,
-        found: tuple[Account, str] | None,
+        found: Found | None,
         username: str,
         password: str,
         device_id: str,
         address: str,
         is_gone: IsGone | None,
     ) -> Login:
-        account = await self._check_password(found, username, password, device_id, address, is_gone)
+        account, _ = await self._passwords.check(found, username, password, device_id, address, is_gone)
         at_ms = self._clock()
         await self._refuse_unfit(account, at_ms)
         token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
         change = await self._store.users.set(account.id, at_ms, session_id=token.id)
         if change is None:
-            raise _WRONG  # deleted meanwhile
+            raise WRONG  # deleted meanwhile
         await self._mirror(token, address, at_ms)
         return Login(self._tokens.sign(token), token, change)
 
-    async def _check_password(
+    async def change_password(
         self,
-        found: tuple[Account, str] | None,
+        who: LoggedIn | None,
         username: str,
-        password: str,
-        device_id: str,
+        old: str,
+        new: str,
+        address: str,
+        is_gone: IsGone | None = None,
+    ) -> Change:
+        """The user's own new password. The login `who` stays, and is then the only one; without one none stays.
+        Refuses 401, 403, 409, 422, 429."""
+        found = await self._store.users.credentials(username)
+        subject = found[0].username if found else "a name that nobody has"
+        try:
+            change = await self._change_password(who, found, username, old, new, address, is_gone)
+        except Refusal as refused:
+            reason = refused.message
+            self._audit.note("password", outcome_of(refused), who, address=address, subject=subject, reason=reason)
+            raise
+        kept = "the login stays" if who else "the login ends"
+        self._audit.note("password", "done", who, address=address, subject=subject, detail=kept)
+        return change
+
+    async def _change_password(
+        self,
+        who: LoggedIn | None,
+        found: Found | None,
+        username: str,
+        old: str,
+        new: str,
         address: str,
         is_gone: IsGone | None,
-    ) -> Account:
-        account, stored = found or (None, None)
-        queue = self._hashing.queue(account is not None and account.role == "admin")
-        with queue.place():
-            counted = await self._limit.count(account.id if account else None, username, address, device_id)
-            # An unknown name costs the same time, so that names cannot be told apart from outside.
-            checked = await self._hashing.check(queue, stored, password, is_gone)
-        if not checked.is_right or account is None or stored is None:
-            await self._limit.was_wrong(counted)
-            raise _WRONG
-        await self._limit.was_right(counted)
-        if checked.renewed is not None:
-            await self._store.users.renew_hash(account.id, stored, checked.renewed)
-        return account
+    ) -> Change:
+        refuse_weak("new_password", new, username)
+        if new == old:
+            raise Refusal("invalid", "new_password: is the old one")
+        device_id = who.token.device_id if who else ""
+        try:
+            account, stored = await self._passwords.check(found, username, old, device_id, address, is_gone)
+        except Refusal as refused:
+            if who is not None and refused.reason == "unauthorized":  # the token is good
+                raise Refusal("forbidden", "old_password: is wrong") from None
+            raise
+        at_ms = self._clock()
+        await self._refuse_unfit(account, at_ms)
+        hashed = await self._passwords.hash(new, account.role == "admin")
+        session_id = who.token.id if who else None
+        change = await self._store.users.change_password(account.id, stored, hashed, session_id, at_ms)
+        if change is None:
+            raise Refusal("conflict", "the password or the login has changed meanwhile")
+        if who is None:
+            await self.forget(account.id)
+        return change
 
     async def _refuse_unfit(self, account: Account, at_ms: int) -> None:
         close = why_ended(account, account.session_id or "", at_ms + 1, at_ms)
@@ -229,7 +256,7 @@ class Auth:
             log.warning("session not mirrored in Redis", user_id=token.user_id, error=str(error))
 
     def close(self) -> None:
-        self._hashing.close()
+        self._passwords.close()
 
 
 def session_value(token: Token, address: str, at_ms: int) -> bytes:

@@ -96,9 +96,9 @@ class Hashing:
         """Where an account's hashes are computed."""
         return self._admins if is_admin else self._traders
 
-    async def hash(self, password: str) -> str:
-        """A new password's hash; admins ask for it."""
-        return await self._admins.run(lambda: _hasher.hash(password))
+    async def hash(self, password: str, is_of_admin: bool = True) -> str:
+        """A new password's hash; `is_of_admin`: whether an admin asks for it."""
+        return await self.queue(is_of_admin).run(lambda: _hasher.hash(password))
 
     async def check(self, queue: HashQueue, stored: str | None, password: str, is_gone: IsGone | None) -> Checked:
         """Holds the password against the stored hash; None, for a name that nobody has, costs the same time."""

@@ -33,6 +33,8 @@ TAKES: Final[dict[str, str]] = {
     "users": f"a list of 1 to {MOST_USERS} users",
     "dry_run": "true or false",
     "password": "8 to 128 characters",
+    "old_password": "text of at most 200 characters",
+    "new_password": "8 to 128 characters",
     "device_id": "1 to 64 letters, digits or . _ : -",
     "expire_at": f"null or {TIME_TAKES}",
     "role": "admin or trader",
@@ -94,6 +96,14 @@ class NewPassword(msgspec.Struct, frozen=True):
     """A password to be set."""
 
     password: Password
+
+
+class PasswordChange(msgspec.Struct, frozen=True):
+    """The own password, to be changed. `username`: whose, where no token is sent."""
+
+    old_password: Annotated[str, Meta(max_length=200)]
+    new_password: Password
+    username: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class NewOrder(msgspec.Struct, frozen=True):

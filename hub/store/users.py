@@ -119,6 +119,22 @@ class Users:
         async with self._database.writing() as connection:
             await connection.execute(query)
 
+    async def change_password(
+        self, user_id: int, stored: str, new: str, session_id: str | None, now_ms: int
+    ) -> Change | None:
+        """Sets another hash, unless it has changed meanwhile. The login with this session id stays, and has to be the
+        present one; with None no login stays. None where nothing was to be done."""
+        query = update(users).where(users.c.id == user_id, users.c.password == stored)
+        if session_id is not None:
+            query = query.where(users.c.session_id == session_id)
+        return await self._change(user_id, query.values(password=new, session_id=session_id, updated_at=now_ms))
+
+    async def names(self, role: Role | None) -> list[str]:
+        """The names of those with this role; None: of all."""
+        matches = [users.c.role == role] if role else []
+        async with self._database.reading() as connection:
+            return list((await connection.execute(select(users.c.username).where(*matches))).scalars())
+
     async def ids_of(self, names: list[str]) -> dict[str, int]:
         """The ids of those traders' names that exist."""
         query = select(users.c.username, users.c.id).where(users.c.username.in_(names), users.c.role == "trader")

@@ -4,9 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.access.auth import Auth
-from hub.access.principal import LoggedIn, Principal
+from hub.access.principal import Bootstrap, LoggedIn, Principal
+from hub.errors import Refusal
 from hub.model.answers import NewLogin, Verified
-from hub.model.bodies import Credentials
+from hub.model.bodies import Credentials, PasswordChange
 from hub.orders.greeting import Greeting
 from hub.sessions.account_changes import AccountChanges
 from hub.web.envelope import address_of, answer, read
@@ -53,6 +54,20 @@ class AuthRoutes:
             change = await self._auth.logout(principal)
             if change is not None:
                 await self._changes.made(change)
+        return answer()
+
+    async def change_password(self, request: Request, principal: Principal | None) -> Response:
+        """Changes the own password: by a token, whose login goes on; by username without one, where the login ends."""
+        body = await read(request, PasswordChange)
+        if isinstance(principal, Bootstrap):
+            raise Refusal("forbidden", "for users only")
+        username = principal.account.username if principal else body.username
+        if username is None:
+            raise Refusal("invalid", "username: takes a name where no token is sent (is missing)")
+        change = await self._auth.change_password(
+            principal, username, body.old_password, body.new_password, address_of(request), request.is_disconnected
+        )
+        await self._changes.made(change)
         return answer()
 
     async def heartbeat(self, _request: Request, _principal: LoggedIn) -> Response:

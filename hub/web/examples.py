@@ -39,6 +39,7 @@ EXAMPLES: Final[dict[type, Any]] = {
         bodies.NewExpiry("2027-01-31 18:00:00"),
         bodies.NewStatus(3),
         bodies.NewPassword("another password"),
+        bodies.PasswordChange("a long password", "another password"),
         bodies.NewOrder("TEN_MINUTE", "BTCUSDT", "LONG", 60, ["alice", 7]),
         bodies.CancelOrder("news at two"),
         bodies.OrderId(1),

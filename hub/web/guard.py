@@ -36,6 +36,14 @@ class Guard:
         """For everybody."""
         return Guarded(None, handler, _summary(handler))
 
+    def either(self, handler: Callable[[Request, Principal | None], Awaitable[Response]]) -> Guarded:
+        """For everybody; a token that is sent has to be good."""
+
+        async def run(request: Request) -> Response:
+            return await handler(request, await self._authenticate(request) if bearer(request) is not None else None)
+
+        return Guarded(None, run, _summary(handler))
+
     def login(self, handler: Callable[[Request, Principal], Awaitable[Response]]) -> Guarded:
         """For whoever holds a good token."""
 

@@ -59,6 +59,13 @@ def table(
         ),
         Endpoint("GET", "/api/auth/verify", guard.login(auth.verify), None, answers.Verified),
         Endpoint("POST", "/api/auth/logout", guard.login(auth.logout)),
+        Endpoint(
+            "POST",
+            "/api/auth/password",
+            guard.either(auth.change_password),
+            bodies.PasswordChange,
+            refuses=(401, 403, 409, 429),
+        ),
         Endpoint("POST", "/api/auth/heartbeat", trader("orders:take", auth.heartbeat)),
         Endpoint("GET", "/api/orders", needs("orders:read", orders.page), None, answers.OrderPage, ORDERS),
         Endpoint(

@@ -46,7 +46,7 @@ def described(client: Client) -> dict[str, Any]:
 
 def test_every_endpoint_says_whom_it_is_for(endpoints: list[Endpoint]) -> None:
     public = {row.path for row in endpoints if row.guarded.need is None}
-    assert public == {"/api/auth/login", "/healthz", "/readyz"}
+    assert public == {"/api/auth/login", "/api/auth/password", "/healthz", "/readyz"}
     assert {row.guarded.need for row in endpoints} - {None, "login", "any login"} == set(RIGHTS)
     assert set().union(*OF_ROLE.values()) == set(RIGHTS)
 
@@ -114,6 +114,7 @@ def test_real_answers_are_what_the_table_says(
     name = f"{user.name}-2"
     asked = {
         "/api/auth/login": ({"username": user.name, "password": "a good password"}, None),
+        "/api/auth/password": ({"old_password": "a wrong one", "new_password": "another password"}, "trader"),
         "/api/orders/create": (good_order() | {"targets": [user.id]}, "admin"),
         "/api/orders/mark-assigned": ({"order_id": order_id}, "trader"),
         "/api/orders/record-result": ({"order_id": order_id, "result": {"success": True}}, "trader"),
