@@ -48,26 +48,38 @@ class Caller:
         return [line for line in lines if line.get("logger") == LOGGER and line["address"] == self.address]
 
 
-def _create(caller: Caller, _user: User, _order: int) -> Answer:
-    body = {"username": f"u{secrets.token_hex(6)}", "password": TYPED}
-    return caller.ask("POST", "/api/admin/users/create", body)
+Act = Callable[[Caller, User, int], Answer]
 
 
-def _put(what: str, body: dict[str, object]) -> Callable[[Caller, User, int], Answer]:
-    return lambda caller, user, _order: caller.ask("PUT", f"/api/admin/users/{user.id}/{what}", body)
+def _act(method: str, path: str, body: Callable[[User], dict[str, object] | None]) -> Act:
+    return lambda caller, user, order: caller.ask(
+        method, path.replace("{id}", str(order if "/orders/" in path else user.id)), body(user)
+    )
 
 
-ACTS: dict[str, Callable[[Caller, User, int], Answer]] = {
-    "user.create": _create,
-    "user.expire": _put("expire", {"expire_at": "2099-01-01 00:00:00"}),
-    "user.status": _put("status", {"status": 3}),
-    "user.password": _put("password", {"password": TYPED}),
-    "user.kick": lambda caller, user, _order: caller.ask("POST", f"/api/admin/users/{user.id}/kick"),
-    "order.publish": lambda caller, user, _order: caller.ask(
-        "POST", "/api/orders/create", good_order() | {"targets": [user.id]}
-    ),
-    "order.cancel": lambda caller, _user, order: caller.ask("POST", f"/api/orders/{order}/cancel", {"reason": EVIL}),
+def _new_user() -> dict[str, object]:
+    return {"username": f"u{secrets.token_hex(6)}", "password": TYPED}
+
+
+ACTS: dict[tuple[str, str], tuple[Event, str, Callable[[User], dict[str, object] | None]]] = {
+    ("POST", "/api/admin/users/create"): ("user.create", "new", lambda _: _new_user()),
+    ("POST", "/api/admin/users/import"): ("user.create", "several", lambda _: {"users": [_new_user(), _new_user()]}),
+    ("PUT", "/api/admin/users/{id}/expire"): ("user.expire", "user", lambda _: {"expire_at": "2099-01-01 00:00:00"}),
+    ("PUT", "/api/admin/users/{id}/status"): ("user.status", "user", lambda _: {"status": 3}),
+    ("PUT", "/api/admin/users/{id}/password"): ("user.password", "user", lambda _: {"password": TYPED}),
+    ("POST", "/api/admin/users/{id}/kick"): ("user.kick", "user", lambda _: None),
+    ("POST", "/api/orders/create"): ("order.publish", "new", lambda user: good_order() | {"targets": [user.id]}),
+    ("POST", "/api/orders/{id}/cancel"): ("order.cancel", "order", lambda _: {"reason": EVIL}),
 }
+"""Method and path -> the record's event, what its subject is, and the body."""
+
+
+def test_no_act_of_an_admin_is_left_out(client: Client) -> None:
+    client._connection.request("GET", "/openapi.json")
+    paths = json.loads(client._connection.getresponse().read())["paths"]
+    acts = {(method.upper(), path) for path, methods in paths.items() for method in methods if method != "get"}
+    traders = {"/api/orders/mark-assigned", "/api/orders/record-result"}
+    assert {(method, path) for method, path in acts if "/auth/" not in path and path not in traders} == set(ACTS)
 
 
 @pytest.mark.parametrize("kind", ["bootstrap", "admin"])
@@ -75,20 +87,26 @@ def test_each_act_of_an_admin_is_one_record_with_who_and_from_where(client: Clie
     user, boss = client.user(), client.user("admin")
     order_id = client.publish(user)
     token = "admin" if kind == "bootstrap" else client.token(boss)
-    for event, act in ACTS.items():
+    for (method, path), (event, what, body) in ACTS.items():
         caller = Caller(client, token)
-        answer = act(caller, user, order_id)
-        assert answer.status == 200, (event, answer)
+        answer = _act(method, path, body)(caller, user, order_id)
+        assert answer.status == 200, (path, answer)
         [record] = caller.records()
         assert (record["event"], record["outcome"]) == (event, "done")
         assert record["actor_kind"] == kind
         if kind == "admin":
             assert (record["actor"], record["actor_id"]) == (boss.name, boss.id)
-        number = answer.data["user_id" if event == "user.create" else "order_id"] if answer.data else user.id
-        wanted = f"order {order_id}" if event == "order.cancel" else f"{event.partition('.')[0]} {number}"
-        assert record["subject"] == wanted
+        assert record["subject"] == _subject(what, event, answer, user, order_id)
         assert record.get("reason", "") == (HARMLESS if event == "order.cancel" else "")
     _nothing_secret(client, token if kind == "admin" else TYPED)
+
+
+def _subject(what: str, event: Event, answer: Answer, user: User, order_id: int) -> str:
+    if what == "several":
+        first, last = answer.data["user_ids"]
+        return f"users {first} to {last}"
+    kind = event.partition(".")[0]
+    return f"{kind} {answer.data[f'{kind}_id'] if what == 'new' else user.id if what == 'user' else order_id}"
 
 
 def test_what_an_admin_is_refused_is_recorded_with_the_reason(client: Client) -> None:
