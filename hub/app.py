@@ -133,7 +133,7 @@ class Hub:
             store=self.store,
             redis=self.redis,
             accounts=self.accounts,
-            secret=settings.signing_secret(),
+            secrets=settings.signing_secrets(),
             admin_token=settings.bootstrap_token(),
             session_ms=round(settings.session_hours * 3_600_000),
             audit=self.audit,

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -90,8 +90,11 @@ class Settings(BaseSettings):
         usual=N_("none"),
     )
     jwt_secret: SecretStr | None = setting(
-        N_("Signs the tokens of logins. Hubs that share stores need the same."),
-        takes=N_("at least 32 random bytes"),
+        N_(
+            "Signs the tokens of logins; of several the first signs, and all count. "
+            "Hubs that share stores need the same."
+        ),
+        takes=N_("at least 32 random bytes; several with commas between them"),
         usual=N_("made once, kept in the data directory"),
     )
     admin_token: SecretStr | None = ADMIN_TOKEN
@@ -199,14 +202,18 @@ class Settings(BaseSettings):
 
     @field_validator("jwt_secret", "admin_token")
     @classmethod
-    def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _strong(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if secret is None:
             return None
         value = secret.get_secret_value()
-        if value in PUBLISHED_SECRETS:
-            raise ValueError(_("is a word from public examples; leave it out and one is made, or set 32 random bytes"))
-        if len(value.encode()) < SECRET_BYTES:
-            raise ValueError(_("takes at least {least} bytes; leave it out and one is made").format(least=SECRET_BYTES))
+        for one in (_parts(value) or [""]) if info.field_name == "jwt_secret" else [value]:
+            if one in PUBLISHED_SECRETS:
+                raise ValueError(
+                    _("is a word from public examples; leave it out and one is made, or set 32 random bytes")
+                )
+            if len(one.encode()) < SECRET_BYTES:
+                least = _("takes at least {least} bytes; leave it out and one is made")
+                raise ValueError(least.format(least=SECRET_BYTES))
         return secret
 
     @model_validator(mode="after")
@@ -238,9 +245,13 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
+    def signing_secrets(self) -> list[str]:
+        """The keys of tokens, of which the first signs; one is made and kept when the settings give none."""
+        return _parts(self.jwt_secret.get_secret_value()) if self.jwt_secret else [self._kept("jwt_secret")]
+
     def signing_secret(self) -> str:
-        """The key that signs tokens; made once and kept when the settings give none."""
-        return self.jwt_secret.get_secret_value() if self.jwt_secret else self._kept("jwt_secret")
+        """The key that signs tokens."""
+        return self.signing_secrets()[0]
 
     def bootstrap_token(self) -> str:
         """The admin's bootstrap token; made once and kept when the settings give none."""

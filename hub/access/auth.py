@@ -6,7 +6,7 @@ token never reaches a log or an error.
 """
 
 import hmac
-import secrets
+from secrets import token_urlsafe
 
 import msgspec
 import structlog
@@ -62,7 +62,7 @@ class Auth:
         store: Store,
         redis: Redis,
         accounts: Accounts,
-        secret: str,
+        secrets: list[str],
         admin_token: str,
         session_ms: int,
         clock: Clock,
@@ -72,7 +72,7 @@ class Auth:
         self._store = store
         self._redis = redis
         self._accounts = accounts
-        self._tokens = Tokens(secret)
+        self._tokens = Tokens(*secrets)
         self._admin_token = admin_token.encode()
         self._session_ms = session_ms
         self._audit = audit
@@ -112,7 +112,7 @@ class Auth:
         account, _ = await self._passwords.check(found, username, password, device_id, address, is_gone)
         at_ms = self._clock()
         await self._refuse_unfit(account, at_ms)
-        token = Token(account.id, secrets.token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
+        token = Token(account.id, token_urlsafe(16), device_id, (at_ms + self._session_ms) // 1_000 * 1_000)
         change = await self._store.users.set(account.id, at_ms, session_id=token.id)
         if change is None:
             raise WRONG  # deleted meanwhile

@@ -3,10 +3,11 @@
 Here is only what a token says and that we said it; whether it is still good is decided elsewhere.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
-from jwt import InvalidTokenError, PyJWS
+from jwt import InvalidSignatureError, InvalidTokenError, PyJWS
 from jwt.algorithms import HMACAlgorithm
 
 ALGORITHM: Final = "HS256"
@@ -46,10 +47,10 @@ class _CheckedKey(HMACAlgorithm):
 
 
 class Tokens:
-    """Signs with one secret, and reads what it signed."""
+    """Signs with one secret, and reads what that or an older one signed."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+    def __init__(self, secret: str, *older: str) -> None:
+        self._key, *self._older = (HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(one) for one in (secret, *older))
         self._jws = PyJWS(algorithms=[])
         self._jws.register_algorithm(ALGORITHM, _CheckedKey(HMACAlgorithm.SHA256))
         self._claims = msgspec.json.Decoder(_Claims)
@@ -62,7 +63,14 @@ class Tokens:
     def read(self, text: str) -> Token:
         """What a token says, whether or not it has run out. Raises NotOurs."""
         try:
-            claims = self._claims.decode(self._jws.decode(text, self._key, [ALGORITHM]))
+            claims = self._claims.decode(self._payload(text))
             return Token(int(claims.sub), claims.jti, claims.dev, round(claims.exp * 1_000))
         except (InvalidTokenError, msgspec.MsgspecError, ValueError, OverflowError):
             raise NotOurs from None
+
+    def _payload(self, text: str) -> bytes:
+        for key in (self._key, *self._older):
+            with suppress(InvalidSignatureError):
+                payload: bytes = self._jws.decode(text, key, [ALGORITHM])
+                return payload
+        raise NotOurs
