@@ -5,7 +5,8 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +19,10 @@ from hub.cluster.peers import start_worker_group
 from hub.cluster.redis import OLDEST_REDIS, connect, identity, version
 from hub.config import Settings
 from hub.errors import Unavailable
-from hub.orders.family import COMPARE
+from hub.language import _
 from hub.runtime import memory, metrics
 from hub.runtime.logs import configure
+from hub.runtime.premises import why_not_listen, why_not_write
 from hub.sessions.door import DoorProtocol
 from hub.sessions.wire import WireProtocol
 from hub.store import Store
@@ -34,6 +36,8 @@ SERVICE_LOST: Final = 70
 MAX_SOCKET_MESSAGE: Final = 256 * 1024
 """uvicorn's own limit, above ours, so that it is we who say why a message was too large."""
 
+OnListening = Callable[[str, int], None]
+
 log = structlog.get_logger(__name__)
 
 
@@ -42,32 +46,66 @@ class NotServable(Exception):
 
 
 def serve(
-    settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1, alone: bool = False
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int = 1,
+    alone: bool = False,
+    on_listening: OnListening | None = None,
 ) -> int:
     """Serves until a signal; returns the exit code. Raises NotServable before it listens.
 
-    `alone`: an embedded Redis beside a server database is meant; no other hub uses that database.
+    `alone`: an embedded Redis beside a server database is meant; no other hub uses that database. `on_listening` is
+    told host and port when the hub listens; with several processes, when they are about to start.
     """
     configure(settings.log_format)
+    host, port = host or settings.host, settings.port if port is None else port
     _refuse_embedded(settings, workers, alone)
-    _refuse_metrics_port(settings, settings.port if port is None else port)
+    _refuse_metrics_port(settings, port)
+    _refuse_premises(settings, host, port)
     with _locked(settings):
         _prepare_database(settings)
         asyncio.run(_look_at_stores(settings))
-        return _serve(settings, host or settings.host, settings.port if port is None else port, workers)
+        return _serve(settings, host, port, workers, on_listening)
 
 
-def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
+class _Announcing(uvicorn.Server):
+    """Says when it listens, and where: port 0 takes a free one."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: OnListening) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_listening(self.config.host, self.servers[0].sockets[0].getsockname()[1])
+
+
+def _refuse_premises(settings: Settings, host: str, port: int) -> None:
+    database = make_url(settings.database_url).database if settings.is_database_file else None
+    beside = [Path(database).parent] if database and database != ":memory:" else []
+    for why in (why_not_listen(host, port), *map(why_not_write, [settings.data_dir, *beside])):
+        if why is not None:
+            raise NotServable(why)
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int, on_listening: OnListening | None) -> int:
     _end_quietly()
     memory.tune()
     options = uvicorn_options(host, port, settings.proxies)
     if workers > 1:
         _share_metrics(settings, port)
         start_worker_group()
+        if on_listening is not None:
+            on_listening(host, port)
         uvicorn.run("hub.app:from_environment", factory=True, workers=workers, **options)
         return 0
     app = build(settings)
-    uvicorn.Server(uvicorn.Config(app, **options)).run()
+    config = uvicorn.Config(app, **options)
+    server = uvicorn.Server(config) if on_listening is None else _Announcing(config, on_listening)
+    server.run()
     return SERVICE_LOST if app.state.hub.gave_up else 0
 
 
@@ -76,13 +114,18 @@ def _refuse_embedded(settings: Settings, workers: int, alone: bool) -> None:
         return
     if workers > 1:
         raise NotServable(
-            "HUB_REDIS_URL is embedded://, which lives inside one process: claims would not hold between "
-            f"{workers} workers. Use --workers 1, or a real redis:// URL."
+            _(
+                "HUB_REDIS_URL is embedded://, which lives inside one process: claims would not hold between "
+                "{workers} workers. Use --workers 1, or a real redis:// URL."
+            ).format(workers=workers)
         )
     if not settings.is_database_file and not alone:
         raise NotServable(
-            "HUB_REDIS_URL is embedded:// (the default) beside a database that other hubs can use: claims would not "
-            "hold between them. Set HUB_REDIS_URL to a real redis:// URL; or say --alone if this is the only hub."
+            _(
+                "HUB_REDIS_URL is embedded:// (the default) beside a database that other hubs can use: claims would "
+                "not hold between them. Set HUB_REDIS_URL to a real redis:// URL; or say --alone if this is the only "
+                "hub."
+            )
         )
 
 
@@ -90,11 +133,13 @@ def _refuse_metrics_port(settings: Settings, port: int) -> None:
     if settings.metrics_port is None:
         return
     if settings.metrics_port == port:
-        raise NotServable(f"HUB_METRICS_PORT is {port}, where the hub itself listens: give /metrics another one")
+        same = _("HUB_METRICS_PORT is {port}, where the hub itself listens: give /metrics another one.")
+        raise NotServable(same.format(port=port))
     try:
         listening(settings.host, settings.metrics_port).close()
     except OSError as error:
-        raise NotServable(f"HUB_METRICS_PORT {settings.metrics_port} at {settings.host}: {error.strerror}") from None
+        text = _("HUB_METRICS_PORT {port} at {host}: {why}.")
+        raise NotServable(text.format(port=settings.metrics_port, host=settings.host, why=error.strerror)) from None
 
 
 @contextlib.contextmanager
@@ -124,8 +169,10 @@ def _lock(path: Path, what: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise NotServable(
-                f"another hub uses {what}: end it first, or give this one a HUB_DATA_DIR of its own "
-                "(two hubs that are to work together need a server database and one Redis)."
+                _(
+                    "Another hub uses {what}: end it first, or give this one a HUB_DATA_DIR of its own (two hubs that "
+                    "are to work together need a server database and one Redis)."
+                ).format(what=what)
             ) from None
         yield
 
@@ -154,7 +201,7 @@ def _prepare_database(settings: Settings) -> None:
     if settings.is_database_file:
         migrate(settings.database_url)
     elif not is_current(settings.database_url):
-        raise NotServable("the database's schema is not up to date: run `hub migrate` first")
+        raise NotServable(_("The database's schema is not up to date: run `hub migrate` first."))
 
 
 async def _look_at_stores(settings: Settings) -> None:
@@ -187,22 +234,26 @@ async def _refuse_old(client: Any) -> None:
     found = await version(client)
     if found < OLDEST_REDIS:
         raise NotServable(
-            f"Redis is version {found[0]}.{found[1]}: the hub takes {OLDEST_REDIS[0]}.{OLDEST_REDIS[1]} or newer, "
-            "or Valkey, since older ones do not count the stream's entries."
+            _(
+                "Redis is version {found}: the hub takes {oldest} or newer, or Valkey, since older ones do not count "
+                "the stream's entries."
+            ).format(found=".".join(map(str, found[:2])), oldest=".".join(map(str, OLDEST_REDIS)))
         )
 
 
 async def _refuse_split(store: Store, server: str) -> None:
     """Waits for as long as a hub that was killed a moment ago still counts as alive."""
-    for _ in range(ALIVE_S + 1):
+    for _second in range(ALIVE_S + 1):
         elsewhere = [peer for peer in await store.installation.others("") if peer.redis not in (server, None)]
         if not elsewhere:
             return
         await asyncio.sleep(1)
     names = ", ".join(peer.name for peer in elsewhere)
     raise NotServable(
-        f"another hub on this database uses another Redis (hub process {names}): each order would be handed out twice. "
-        f"{COMPARE[0].upper()}{COMPARE[1:]}."
+        _(
+            "Another hub on this database uses another Redis (hub process {names}): each order would be handed out "
+            "twice. Compare HUB_REDIS_URL and HUB_DATABASE_URL of both."
+        ).format(names=names)
     )
 
 

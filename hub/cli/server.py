@@ -4,6 +4,7 @@ They import the server's parts when they run, so the other commands need neither
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -44,12 +45,23 @@ def serve(
             port=settings.port if port is None else port,
             workers=workers,
             alone=alone,
+            on_listening=_say_what_next(settings, workers) if stdout().is_terminal else None,
         )
     except NotServable as error:
         raise Refused(str(error)) from None
     except Unavailable as error:
         raise _not_there(error) from None
     raise typer.Exit(code)
+
+
+def _say_what_next(settings: "Settings", workers: int) -> Callable[[str, int], None]:
+    from hub.cli.banner import banner
+
+    def on_listening(host: str, port: int) -> None:
+        for line in banner(settings, host, port, workers):
+            say(line)
+
+    return on_listening
 
 
 def migrate() -> None:

@@ -1,5 +1,6 @@
 """What `hub serve` refuses before it listens: a store that another program uses, a family with two Redis."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,9 +31,21 @@ def test_a_second_hub_on_one_data_directory_ends_with_the_reason(
     first = start_hub(settings)
     code, said = serve(tmp_path / "second", settings)
     assert code == 1
-    assert "another hub uses" in said
+    assert "Another hub uses" in said
     assert "Traceback" not in said
     assert first.is_ready()
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_ready(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings = HubSettings(f"sqlite+aiosqlite:///{tmp_path / 'hub.db'}", "embedded://")
+        code, said = serve(tmp_path, settings, "--port", port)
+    assert (code, said) == (
+        1,
+        f"Error: Port {port} at 127.0.0.1 is taken by another program: end it, or take another port with --port.\n",
+    )
+    assert list(tmp_path.glob("hub.db*")) == []
 
 
 def test_embedded_redis_beside_a_server_database_is_refused_unless_it_is_meant(

@@ -149,6 +149,16 @@ def test_lists_fit_80_columns(home: Path, stand_in: StandIn) -> None:
         assert len(table) <= (4 if group == "orders" else 2), table
 
 
+def test_serve_says_on_a_terminal_where_it_listens_and_what_to_type_next(home: Path, stand_in: StandIn) -> None:
+    with on_terminal(home, stand_in, "serve", "--port", "0") as (child, terminal):
+        wait_until(lambda: "Ctrl-C ends the hub." in terminal.shown, "what to type next", 60)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 0
+    assert re.search(r"The hub listens at http://127\.0\.0\.1:[1-9]\d+", terminal.shown)
+    assert f"database: {home / 'data' / 'hub.db'}" in terminal.shown
+    assert TOKEN not in terminal.shown
+
+
 def test_a_password_is_asked_for_twice_and_not_echoed(home: Path, stand_in: StandIn) -> None:
     stand_in.on("POST /api/admin/users/create", data({"user_id": 3}))
     with on_terminal(home, stand_in, "users", "add", "ann") as (child, terminal):
