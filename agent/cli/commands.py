@@ -1,11 +1,11 @@
 """The command line: `agent`, `agent history`, `agent doctor`, `agent bind`.
 
-The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a password is
-never an argument.
+The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach, 4 the login is over; a password is never
+an argument.
 """
 
 import importlib.util
-import sys
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -17,15 +17,17 @@ from agent.app import BUILT, build, sends_readable
 from agent.cli import doctor, headless, history, limits, live
 from agent.cli.bind import bind
 from agent.cli.doctor_files import files_finding
-from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of, vault_of_agent
+from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of_agent
 from agent.cli.own_files import close_files
+from agent.cli.passwords import Source, password_source
 from agent.cli.settings import show_settings
 from agent.config import Settings
 from agent.language import _
 from agent.link.api import Credentials
 from agent.model.account import normal_server
+from agent.model.events import End
 from agent.trading.journal import JournalBroken
-from agent.vault import Vault, VaultUnavailable, open_vault
+from agent.vault import Vault, VaultUnavailable
 
 app = typer.Typer(
     help=_("Receives orders from a hub and places them on your own account."),
@@ -59,6 +61,15 @@ def start(
     save_password: Annotated[
         bool, typer.Option("--save-password", help=_("Keep the password in the system's keyring, or encrypted."))
     ] = False,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file", help=_("Read the password from this file, at each login: also after 24 hours.")
+        ),
+    ] = None,
+    log_format: Annotated[
+        str, typer.Option("--log-format", help=_("How lines are written: text for people, json for a service."))
+    ] = "text",
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help=_("End if the hub is out of reach at the first login."))
     ] = False,
@@ -82,8 +93,10 @@ def start(
         raise typer.Exit(_open_desk(config, user))
     if user is None:
         fail(_("Say who you are: --user NAME."), USAGE)
-    credentials = Credentials(user, _password(config, user, password_stdin, save_password))
-    raise typer.Exit(_run(config, credentials, wait_for_hub=not no_wait))
+    if log_format not in headless.FORMATS:
+        fail(_("--log-format takes text or json."), USAGE)
+    source = password_source(config, user, password_file, from_stdin=password_stdin, save=save_password)
+    raise typer.Exit(_run(config, user, source, wait_for_hub=not no_wait, form=log_format))
 
 
 @app.command("history", help=_("What became of the orders that reached this computer."))
@@ -148,14 +161,23 @@ def _open_desk(config: Settings, user: str | None) -> int:
     return desktop.run(config, user)
 
 
-def _run(config: Settings, credentials: Credentials, *, wait_for_hub: bool) -> int:
+def _run(config: Settings, user: str, source: Source, *, wait_for_hub: bool, form: str) -> int:
     vault = vault_of_agent(config)
     if config.driver != "paper":
         _unlock(vault)
     try:
-        return headless.run(build(config, credentials, vault=vault), wait_for_hub=wait_for_hub)
+        ended = headless.run(
+            lambda: build(config, Credentials(user, source.read()), vault=vault),
+            wait_for_hub=wait_for_hub,
+            logs_in_again=source.lasts,
+            form="json" if form == "json" else "text",
+        )
     except (JournalBroken, OSError, ValueError) as error:
         fail(str(error), REFUSED)
+    if ended is End.SESSION_OVER:
+        advice = _("Start the agent again; with --save-password or --password-file it logs in again by itself.")
+        fail(f"{_('The login is over.')} {advice}", headless.EXIT_CODES[ended])
+    return headless.EXIT_CODES.get(ended, REFUSED)
 
 
 def _unlock(vault: Vault) -> None:
@@ -164,34 +186,6 @@ def _unlock(vault: Vault) -> None:
         vault.unlock()
     except VaultUnavailable as error:
         typer.echo(f"agent: {error}", err=True)
-
-
-def _password(config: Settings, user: str, from_stdin: bool, save: bool) -> str:
-    """Standard input, the vault, a prompt; in this order, or not at all."""
-    account_key = f"{config.server_url}/{user}"  # by address: it must never be sent to another one
-    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _kept(config, account_key) or _asked()
-    if not password:
-        fail(_("The password is empty."), USAGE)
-    if save:
-        try:
-            vault_of(config).put(account_key, "password", password)
-        except VaultUnavailable as error:
-            fail(str(error), REFUSED)
-    return password
-
-
-def _kept(config: Settings, account_key: str) -> str | None:
-    try:
-        return open_vault(config.data_dir, config.vault_passphrase_file).get(account_key, "password")
-    except VaultUnavailable as error:
-        typer.echo(f"agent: {error}", err=True)
-        return None
-
-
-def _asked() -> str:
-    if not sys.stdin.isatty():
-        fail(_("No password: use --password-stdin, or keep it in the keyring with --save-password."), USAGE)
-    return str(typer.prompt(_("Password"), hide_input=True, err=True))
 
 
 def _show(finding: doctor.Finding) -> None:

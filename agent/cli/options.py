@@ -1,7 +1,7 @@
 """What the commands share: options, settings, the vault with a person at the terminal, and how a command fails.
 
-The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach; a secret is never an argument, and a
-prompt for one goes to the terminal, so that standard input stays for data.
+The invariants: exit codes are 0 done, 1 refused, 2 usage, 3 hub out of reach, 4 the login is over; a secret is never an
+argument, and a prompt for one goes to the terminal, so that standard input stays for data.
 """
 
 import getpass

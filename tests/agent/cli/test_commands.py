@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -45,6 +46,10 @@ def run(*arguments: str, typed: str | None = None) -> Any:
         (("--headless", "--user", "alice", "--paper-speed", "0"), "AGENT_PAPER_SPEED"),
         (("--headless", "--user", "alice"), "--password-stdin"),
         (("--headless", "--user", "alice", "--password-stdin"), "empty"),
+        (("--headless", "--user", "alice", "--password-stdin", "--password-file", "x"), "not both"),
+        (("--headless", "--user", "alice", "--password-file", "/nowhere"), "cannot be read from /nowhere"),
+        (("--headless", "--user", "alice", "--password-file", os.devnull), "is empty"),
+        (("--headless", "--user", "alice", "--password-stdin", "--log-format", "xml"), "text or json"),
         (("--no-such-option",), "No such option"),
         (("history", "--server", "hub"), "not an address"),
     ],

@@ -1,9 +1,11 @@
 """The real program, killed and stopped at every step: nothing is lost, nothing is placed twice."""
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -25,11 +27,19 @@ class SlowAgent(AgentProcess):
 
     latency_s = 0.0
     keyring = "null"
+    options: tuple[str, ...] = ()
+    settings: Mapping[str, str] = MappingProxyType({})
+
+    def command(self) -> list[str]:
+        command = super().command()
+        if "--password-file" in self.options:
+            command.remove("--password-stdin")
+        return [*command, *self.options]
 
     def environment(self) -> dict[str, str]:
         backend = f"keyring.backends.{self.keyring}.Keyring"
         latency = {"AGENT_PAPER_LATENCY_S": str(self.latency_s)}
-        return {**super().environment(), **latency, "PYTHON_KEYRING_BACKEND": backend}
+        return {**super().environment(), **latency, "PYTHON_KEYRING_BACKEND": backend, **self.settings}
 
     @property
     def folder(self) -> Path:
@@ -151,6 +161,70 @@ async def test_sigterm_ends_it_cleanly_and_its_lines_hold_no_secret(hub: HubOnLo
     assert "token of alice" not in log
     history = agent.cli("history", "--data-dir", str(agent.data_dir), "--json")
     assert '"outcome": "success"' in history
+
+
+async def test_sigterm_does_not_wait_longer_than_it_may(hub: HubOnLoopback, agent: SlowAgent) -> None:
+    agent.latency_s, agent.settings = 20, {"AGENT_STOP_GRACE_S": "0.2"}
+    await started(agent, hub)
+    await hub.push(hub.order(1))
+    await eventually(lambda: agent.is_in(1, State.SUBMITTING), "it is on its way")
+    assert await asyncio.to_thread(agent.stop) == 0
+    agent.latency_s = 0
+    await started(agent, hub)
+    await eventually(lambda: agent.is_in(1, State.REPORTED), "what was under way is reported")
+    assert hub.results[1][-1].outcome == "unknown"
+    assert agent.positions(1) == 0
+
+
+@pytest.mark.parametrize("source", ["a file", "the vault"])
+async def test_a_login_that_is_over_is_followed_by_another_where_the_password_is_at_hand(
+    hub: HubOnLoopback, agent: SlowAgent, tmp_path: Path, source: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{hub.password}\n")
+    secret.chmod(0o600)
+    if source == "a file":
+        agent.options = ("--password-file", str(secret))
+    else:
+        agent.options, agent.settings = ("--save-password",), {"AGENT_VAULT_PASSPHRASE_FILE": str(secret)}
+    await started(agent, hub)
+    for logins in (2, 3):
+        await hub.close(closes.TOKEN_EXPIRED)
+        await eventually(lambda logins=logins: len(hub.hellos) == logins and hub.seats, "it is back")
+        await hub.push(hub.order(logins))
+        await eventually(lambda logins=logins: agent.is_in(logins, State.REPORTED), "it places")
+    assert (len(hub.logins), agent.positions(2), agent.positions(3)) == (3, 1, 1)
+    assert len({login["device_id"] for login in hub.logins}) == 1
+    assert await asyncio.to_thread(agent.stop) == 0
+    assert hub.goodbyes[-1] == 1000, "SIGTERM reaches the agent of the latest login"
+
+
+async def test_a_login_that_is_over_without_a_password_at_hand_ends_it_and_says_what_to_do(
+    hub: HubOnLoopback, agent: SlowAgent
+) -> None:
+    await started(agent, hub)
+    await hub.close(closes.TOKEN_EXPIRED)
+    await eventually(lambda: not agent.is_running(), "it ends")
+    assert agent.exit_code == 4
+    last = agent.log().splitlines()[-1]
+    assert last == (
+        "agent: The login is over. Start the agent again; with --save-password or --password-file it logs in again by "
+        "itself."
+    )
+
+
+async def test_for_a_service_each_line_is_json_and_names_its_kind(hub: HubOnLoopback, agent: SlowAgent) -> None:
+    agent.options, agent.settings = ("--log-format", "json"), {"AGENT_LANGUAGE": "zh_CN"}
+    await started(agent, hub)
+    await hub.push(hub.order(1))
+    await eventually(lambda: agent.is_in(1, State.REPORTED), "it places")
+    assert await asyncio.to_thread(agent.stop) == 0
+    lines = [json.loads(line) for line in agent.log().splitlines() if line.startswith("{")]
+    kinds = [line["kind"] for line in lines]
+    assert kinds[:3] == ["LoggedIn", "Connected", "OrderReceived"]
+    assert kinds[-1] == "SessionEnded"
+    assert {"Executed", "Reported"} <= set(kinds)
+    assert all(line["timestamp"].endswith("Z") and line["level"] == "info" for line in lines)
 
 
 async def test_paper_from_a_fresh_home_with_a_failing_keyring_works_and_says_where_the_login_went(
