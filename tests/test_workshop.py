@@ -199,3 +199,17 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
         return version is None or not requirement.specifier.contains(version)
 
     assert [text for text in chain(*asked) if is_missing(Requirement(text))] == [], "run `make lock`"
+
+
+READ_OR_SUBCLASSED = (
+    "asyncmy fakeredis msgspec pydantic pydantic-settings qasync redis sqlalchemy starlette typer uvicorn websockets"
+)
+
+
+@pytest.mark.parametrize("name", READ_OR_SUBCLASSED.split())
+def test_what_is_subclassed_or_whose_errors_are_read_has_an_upper_bound_everywhere(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = map(Requirement, chain(project["dependencies"], *project["optional-dependencies"].values()))
+    found = [requirement.specifier for requirement in asked if canonicalize_name(requirement.name) == name]
+    assert found
+    assert [str(bounds) for bounds in found if not any(bound.operator == "<" for bound in bounds)] == []
