@@ -169,16 +169,6 @@ def _in_words(got: dict[str, int]) -> str:
     return ", ".join(f"{what} {count:,}" for what, count in most[:6]) or "nothing"
 
 
-async def all_at_once(site: Site, kinds: Sequence[str], minutes: float) -> list[str]:
-    """Minute by minute, all kinds beside each other."""
-    broken: list[str] = []
-    for minute in range(1, int(minutes) + 1):
-        broken = await row_of(site, kinds, 50.0, f"all, minute {minute}")
-        if broken:
-            break
-    return broken
-
-
 @asynccontextmanager
 async def site_in(directory: Path, mariadb: MariaDB, kinds: Sequence[str], agents: int) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
@@ -199,7 +189,7 @@ async def measure(directory: Path, mariadb: MariaDB, options: argparse.Namespace
     async with site_in(directory, mariadb, kinds, options.agents) as site:
         await site.publish_for(BASELINE_S)  # warm
         if options.minutes:
-            return await all_at_once(site, kinds, options.minutes)
+            return await row_of(site, kinds, options.minutes * 60, "all at once")
         broken = []
         for kind in kinds:
             broken += [f"{kind}: {what}" for what in await row_of(site, [kind], options.seconds, kind)]

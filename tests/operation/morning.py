@@ -8,6 +8,7 @@ again.
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import time
@@ -126,6 +127,12 @@ async def come_back(agents: Sequence[Early]) -> Figures:
     return figures(agents, began, 2)
 
 
+def cpu_s(pid: int) -> float:
+    """What a process has had of the processors until now."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def logins(agents: Sequence[Early]) -> int:
     return sum(len(one.times(LoggedIn)) for one in agents)
 
@@ -136,8 +143,9 @@ async def morning(directory: Path, mariadb: MariaDB, count: int) -> list[str]:
         people = await enrol(hub.settings.database_url, count)
         await with_true_hashes(hub.settings.database_url, people)
         async with early_at(directory / "homes", hub, people) as agents:
+            before = cpu_s(hub.pid)
             first = await begin(agents)
-            print(f"{count} log in at once:    {first}", flush=True)
+            print(f"{count} log in at once:    {first}; CPU of the hub {cpu_s(hub.pid) - before:.0f} s", flush=True)
             back = await come_back(agents)
             print(f"{count} come back at once: {back}", flush=True)
             wrong = []
