@@ -19,6 +19,7 @@ from agent.cli.bind import bind
 from agent.cli.doctor_files import files_finding
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of_agent
 from agent.cli.own_files import close_files
+from agent.cli.own_password import change_password
 from agent.cli.passwords import Source, password_source
 from agent.cli.settings import show_settings
 from agent.config import Settings
@@ -149,6 +150,7 @@ app.command("continue", help=_("Place orders again. Also while the agent runs.")
 app.command("resolve", help=_("Say what became of an order whose outcome is unknown: agent resolve 17 success."))(
     live.resolve
 )
+app.command("password", help=_("Change your password at the hub."))(change_password)
 app.command("bind", help=_("Bind your session at the exchange: by QR code, or from standard input."))(bind)
 
 

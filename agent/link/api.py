@@ -50,6 +50,17 @@ class Credentials(msgspec.Struct):
         return f"Credentials({self.username!r}, …)"
 
 
+class NewPassword(msgspec.Struct, frozen=True):
+    """The own password, to be changed."""
+
+    username: str
+    old_password: str
+    new_password: str
+
+    def __repr__(self) -> str:
+        return f"NewPassword({self.username!r}, …)"
+
+
 class Session(msgspec.Struct, frozen=True):
     """A login. Times in epoch milliseconds on the hub's clock."""
 
@@ -100,6 +111,11 @@ class HubApi:
         if status != 200:
             return _refused(status, answer)
         return _data(answer, Session)
+
+    async def change_password(self, change: NewPassword, token: str | None) -> Refused | None:
+        """By a token its login goes on; without one every login of the user ends. Raises Unavailable."""
+        status, answer = await self._post("/api/auth/password", msgspec.to_builtins(change), token)
+        return None if status == 200 else _refused(status, answer)
 
     async def record_result(self, token: str, entry: Entry) -> Refused | None:
         """Hand a result in; None when the hub has it on disk. Raises Unavailable."""
