@@ -68,6 +68,11 @@ class View(msgspec.Struct, frozen=True):
     rows: Rows = msgspec.field(default_factory=Rows)
 
     @property
+    def account(self) -> str:
+        """Which account it is: the hub and the user."""
+        return f"{self.server} {self.username}"
+
+    @property
     def unknown(self) -> tuple[Row, ...]:
         """The orders that may or may not stand at the exchange."""
         return tuple(self.rows.unknown.values())

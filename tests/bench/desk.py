@@ -128,11 +128,11 @@ async def open_desk(desk: Desk, password: str) -> "asyncio.Task[int]":
     """Log in as a person does, and look at the charts."""
     life = asyncio.ensure_future(desk.live())
     await asyncio.sleep(0)
-    desk.login.username.setText("alice")
-    desk.login.password.setText(password)
-    desk.login.enter.click()
-    await eventually(lambda: desk.main.isVisible() or life.done(), "the window is open", 60)
-    desk.main.tabs.setCurrentIndex(CHARTS)
+    desk.windows.login.username.setText("alice")
+    desk.windows.login.password.setText(password)
+    desk.windows.login.enter.click()
+    await eventually(lambda: desk.windows.main.isVisible() or life.done(), "the window is open", 60)
+    desk.windows.main.tabs.setCurrentIndex(CHARTS)
     return life
 
 

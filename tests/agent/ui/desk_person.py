@@ -49,7 +49,7 @@ class DeskPerson:
             await asyncio.wait_for(self.life, 15)
 
     def log_in(self, username: str, password: str = PASSWORD, server: str | None = None) -> None:
-        login = self.desk.login
+        login = self.desk.windows.login
         if server is not None:
             login.server.setText(server)
         login.say(lambda: "")
@@ -60,22 +60,22 @@ class DeskPerson:
     async def logged_in(self, username: str) -> None:
         self.log_in(username)
         await self.sees(
-            lambda: self.desk.main.isVisible() and self.desk.view.is_connected, "the main window, connected"
+            lambda: self.desk.windows.main.isVisible() and self.desk.view.is_connected, "the main window, connected"
         )
 
     async def sees(self, condition: Callable[[], Any], what: str, timeout_s: float = 15) -> Any:
         def looked() -> Any:
-            self.desk.main.flush()
+            self.desk.windows.main.flush()
             return condition()
 
         return await eventually(looked, f"{what}; the desk says {self.said!r}", timeout_s)
 
     async def is_told(self, words: str) -> None:
-        await self.sees(lambda: words in self.desk.login.problem.text(), f"the login window says {words!r}")
+        await self.sees(lambda: words in self.desk.windows.login.problem.text(), f"the login window says {words!r}")
 
     @property
     def said(self) -> str:
-        return f"{self.desk.main.sentence.text()} | {self.desk.login.problem.text()}"
+        return f"{self.desk.windows.main.sentence.text()} | {self.desk.windows.login.problem.text()}"
 
     def row(self, order_id: int) -> Row | None:
         return self.desk.view.rows.get(order_id)

@@ -31,7 +31,7 @@ def test_log_in_get_an_order_see_it_executed_and_settled(
     async def story() -> None:
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
-            main = person.desk.main
+            main = person.desk.windows.main
             await person.sees(lambda: "placed on PAPER with 5 USDT" in main.sentence.text(), "the sentence")
             order_id = await published(hub, to=[name])
             await person.order_is(order_id, "success")
@@ -61,8 +61,8 @@ def test_a_refused_login_says_why(
         async with DeskPerson(qapp, tmp_path, server) as person:
             person.log_in(username, password)
             await person.is_told(words)
-            assert person.desk.login.enter.isEnabled()
-            assert not person.desk.main.isVisible()
+            assert person.desk.windows.login.enter.isEnabled()
+            assert not person.desk.windows.main.isVisible()
 
     run(story())
 
@@ -73,7 +73,7 @@ def test_an_expired_and_a_disabled_account_are_told_apart(
     hub.cli("users", "list")
     add_user(hub, "past")
     add_user(hub, "shut")
-    assert hub.cli("users", "expire", "past", "2020-01-01").returncode == 0
+    assert hub.cli("users", "expire", "past", "2020-01-01", "--yes").returncode == 0
     assert hub.cli("users", "disable", "shut").returncode == 0
 
     async def story() -> None:
@@ -106,8 +106,8 @@ def test_a_session_that_is_replaced_brings_the_login_window_back(
             async with DeskPerson(qapp, tmp_path / "two", hub.url) as second:
                 await second.logged_in(name)
                 await first.is_told("Logged in elsewhere")
-                assert first.desk.login.isVisible()
-                assert not first.desk.main.isVisible()
+                assert first.desk.windows.login.isVisible()
+                assert not first.desk.windows.main.isVisible()
 
     run(story())
 
@@ -119,10 +119,10 @@ def test_confirm_asks_and_nobodys_answer_places_nothing(
     async def story() -> None:
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
-            QTest.mouseClick(person.desk.main.panel.placings[Placing.CONFIRM], Qt.MouseButton.LeftButton)
+            QTest.mouseClick(person.desk.windows.main.panel.placings[Placing.CONFIRM], Qt.MouseButton.LeftButton)
             assert person.desk.view.placing is Placing.CONFIRM
             order_id = await published(hub, to=[name], valid_s=2 if key == "none" else 30)
-            window = await person.sees(lambda: person.desk.questions.get(order_id), "the question")
+            window = await person.sees(lambda: person.desk.windows.questions.get(order_id), "the question")
             await person.sees(lambda: "s left" in window.left.text(), "the countdown")
             if key == "yes":
                 press(window.yes)
@@ -130,7 +130,7 @@ def test_confirm_asks_and_nobodys_answer_places_nothing(
                 press(window.no)
             row = await person.order_is(order_id, outcome)
             assert (row.submitted_ms is not None) == (key == "yes")
-            assert person.desk.questions == {}
+            assert person.desk.windows.questions == {}
 
     run(story())
 
@@ -143,14 +143,14 @@ def test_stop_places_nothing_and_says_so(
             await person.logged_in(name)
             under_way = await published(hub, to=[name])
             await person.sees(lambda: person.row(under_way) and person.row(under_way).submitted_ms, "the order leaves")  # type: ignore[union-attr]
-            press(person.desk.main.stop)
-            await person.sees(lambda: "paused by you" in person.desk.main.sentence.text(), "the sentence")
+            press(person.desk.windows.main.stop)
+            await person.sees(lambda: "paused by you" in person.desk.windows.main.sentence.text(), "the sentence")
             await person.order_is(under_way, "success")
             later = await published(hub, to=[name])
             row = await person.order_is(later, "rejected")
             assert row.reason is not None
-            press(person.desk.main.stop)
-            await person.sees(lambda: "is placed on PAPER" in person.desk.main.sentence.text(), "the sentence")
+            press(person.desk.windows.main.stop)
+            await person.sees(lambda: "is placed on PAPER" in person.desk.windows.main.sentence.text(), "the sentence")
 
     run(story())
 
@@ -165,7 +165,7 @@ def test_what_was_missed_asleep_stays_until_the_person_hides_it_by_a_key(
     async def story() -> None:
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
-            main = person.desk.main
+            main = person.desk.windows.main
             person.desk.change("language", speech)
             assert not main.sleep_notice.isVisible()
             person.desk.slept(5_400)
@@ -189,11 +189,11 @@ def test_the_language_changes_what_is_on_the_screen(
             await person.logged_in(name)
             await person.order_is(await published(hub, to=[name]), "success")
             person.desk.change("language", "zh_CN")
-            await person.sees(lambda: "模拟盘" in person.desk.main.sentence.text(), "the sentence in Chinese")
-            assert person.desk.main.stop.text() != "Stop"
-            assert "received" not in person.desk.main.log.text.toPlainText()
+            await person.sees(lambda: "模拟盘" in person.desk.windows.main.sentence.text(), "the sentence in Chinese")
+            assert person.desk.windows.main.stop.text() != "Stop"
+            assert "received" not in person.desk.windows.main.log.text.toPlainText()
             person.desk.change("language", "en")
-            assert person.desk.main.stop.text() == "Stop"
+            assert person.desk.windows.main.stop.text() == "Stop"
 
     run(story())
 
@@ -212,8 +212,8 @@ def test_a_position_settles_while_the_login_window_shows(
             order_id = await published(hub, to=[name])
             await person.order_is(order_id, "success")
             await person.sees(lambda: person.row(order_id).result, "the settlement", due_s + 15)  # type: ignore[union-attr]
-            assert "24 hours of this login are over" in person.desk.login.problem.text()
-            assert person.desk.login.isVisible()
+            assert "24 hours of this login are over" in person.desk.windows.login.problem.text()
+            assert person.desk.windows.login.isVisible()
             happened = [event for event, _login, _main in seen]
             assert happened.index(events.SessionEnded) < happened.index(events.Settled)
             assert seen[happened.index(events.Settled)] == (events.Settled, True, False)
@@ -227,7 +227,7 @@ def windows_at_each_event(person: DeskPerson) -> list[tuple[type[events.Event], 
     desk, heard = person.desk, person.desk.heard
 
     def hear(event: events.Event) -> None:
-        seen.append((type(event), desk.login.isVisible(), desk.main.isVisible()))
+        seen.append((type(event), desk.windows.login.isVisible(), desk.windows.main.isVisible()))
         heard(event)
 
     desk.heard = hear  # type: ignore[method-assign]
@@ -247,7 +247,7 @@ def test_two_accounts_stand_side_by_side_and_the_same_one_is_raised(
             await second.logged_in("other")
             order_id = await published(hub, to=[name, "other"])
             await asyncio.gather(first.order_is(order_id, "success"), second.order_is(order_id, "success"))
-            assert first.desk.main.windowTitle() != second.desk.main.windowTitle()
+            assert first.desk.windows.main.windowTitle() != second.desk.windows.main.windowTitle()
 
     run(story())
 
@@ -258,8 +258,8 @@ def test_closing_the_window_without_a_tray_ends_the_program(
     async def story() -> None:
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
-            assert not person.desk.tray.is_shown
-            person.desk.main.close()
+            assert not person.desk.windows.tray.is_shown
+            person.desk.windows.main.close()
             assert person.life is not None
             assert await asyncio.wait_for(asyncio.shield(person.life), 12) == 0
 
@@ -277,7 +277,7 @@ def test_an_order_left_in_submitting_is_unknown_and_the_person_says_what_became_
         _left_by_a_driver_that_is_gone(tmp_path, order_id)
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
-            main = person.desk.main
+            main = person.desk.windows.main
             await person.order_is(order_id, "unknown")
             await person.sees(lambda: "Outcome unknown: 1" in main.notice.text(), "the notice")
             main.orders.select(order_id)
@@ -311,9 +311,9 @@ def test_a_hub_that_is_killed_and_comes_back_is_told_and_trusted_again(
         async with DeskPerson(qapp, tmp_path / "data", hub.url) as person:
             await person.logged_in("carol")
             await asyncio.to_thread(hub.kill)
-            sentence = person.desk.main.sentence
+            sentence = person.desk.windows.main.sentence
             await person.sees(lambda: "not connected to the hub" in sentence.text(), "the loss")
-            assert "Next try in" in person.desk.main.panel.link.text()
+            assert "Next try in" in person.desk.windows.main.panel.link.text()
             await asyncio.to_thread(hub.start)
             await person.sees(lambda: "is placed on PAPER" in sentence.text(), "the connection", 40)
             await person.order_is(await published(hub, to=["carol"]), "success")
@@ -330,7 +330,7 @@ def test_a_limit_that_is_reached_is_seen(
     async def story() -> None:
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             await person.logged_in(name)
-            main, limits = person.desk.main, person.desk.limits
+            main, limits = person.desk.windows.main, person.desk.windows.limits
             press(main.panel.limits)
             limits.fields["orders_per_day"].setText("one")
             limits.fields["orders_per_day"].editingFinished.emit()
@@ -355,23 +355,25 @@ def test_live_is_switched_on_after_its_risks_and_off_at_once(
         async with DeskPerson(qapp, tmp_path, hub.url, price_url="ws://127.0.0.1:9", **exchange) as person:
             await person.logged_in(name)
             desk = person.desk
-            desk.main.panel.modes[Mode.LIVE].toggle()
-            assert "Before LIVE, set these limits" in desk.limits.problem.text()
-            assert not desk.live_window.isVisible()
+            desk.windows.main.panel.modes[Mode.LIVE].toggle()
+            assert "Before LIVE, set these limits" in desk.windows.limits.problem.text()
+            assert not desk.windows.live.isVisible()
             for key in ("loss_per_day", "orders_per_day"):
-                desk.limits.fields[key].setText("50")
-                desk.limits.fields[key].editingFinished.emit()
-            desk.main.flush()
-            desk.main.panel.modes[Mode.LIVE].toggle()
-            assert desk.live_window.isVisible()
+                desk.windows.limits.fields[key].setText("50")
+                desk.windows.limits.fields[key].editingFinished.emit()
+            desk.windows.main.flush()
+            desk.windows.main.panel.modes[Mode.LIVE].toggle()
+            assert desk.windows.live.isVisible()
             assert desk.view.mode is Mode.PAPER
-            assert not desk.live_window.go.isEnabled()
-            desk.live_window.word.setText("TRADE LIVE")
-            press(desk.live_window.go)
+            assert not desk.windows.live.go.isEnabled()
+            desk.windows.live.word.setText("TRADE LIVE")
+            press(desk.windows.live.go)
             assert desk.view.mode is Mode.LIVE
-            await person.sees(lambda: "would be refused" in desk.main.sentence.text(), "no session at the exchange")
-            assert "LIVE" in desk.main.windowTitle()
-            desk.main.panel.modes[Mode.PAPER].toggle()
+            await person.sees(
+                lambda: "would be refused" in desk.windows.main.sentence.text(), "no session at the exchange"
+            )
+            assert "LIVE" in desk.windows.main.windowTitle()
+            desk.windows.main.panel.modes[Mode.PAPER].toggle()
             assert desk.view.mode is Mode.PAPER
 
     run(story())

@@ -76,9 +76,9 @@ def wait_for(started: "subprocess.Popen[str]", word: str) -> None:
 
 
 def test_sigterm_ends_the_program_though_closing_its_window_means_the_tray(tmp_path: Path) -> None:
-    close_to_tray = """type(desk.tray).is_shown = property(lambda _tray: True)
-        desk.main.show(); desk.main.close()
-        print("in the tray", desk.main.isVisible(), desk.ended.done(), flush=True)"""
+    close_to_tray = """type(desk.windows.tray).is_shown = property(lambda _tray: True)
+        desk.windows.main.show(); desk.windows.main.close()
+        print("in the tray", desk.windows.main.isVisible(), desk.ended.done(), flush=True)"""
     with program(tmp_path, close_to_tray) as started:
         wait_for(started, "in the tray False False")
         began = time.monotonic()
@@ -88,7 +88,7 @@ def test_sigterm_ends_the_program_though_closing_its_window_means_the_tray(tmp_p
 
 
 def test_an_error_in_a_slot_is_shown_and_the_program_goes_on(tmp_path: Path) -> None:
-    wrong = """QTimer.singleShot(50, lambda: print("the window says", desk.login.problem.text(), flush=True))
+    wrong = """QTimer.singleShot(50, lambda: print("the window says", desk.windows.login.problem.text(), flush=True))
         raise ValueError("a slot that fails")"""
     with program(tmp_path, wrong) as started:
         wait_for(started, "the window says ValueError: a slot that fails")
@@ -128,10 +128,10 @@ def test_timers_that_ring_early_place_nothing_that_nobody_confirmed(
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
             person.log_in("alice", hub.password)
             await person.sees(lambda: person.desk.view.is_connected, "the connection")
-            person.desk.place(Placing.CONFIRM)
+            person.desk.wishes.place(Placing.CONFIRM)
             is_early[0] = True
             await hub.push(hub.order(7, valid_s=3))
-            window = await person.sees(lambda: person.desk.questions.get(7), "the question")
+            window = await person.sees(lambda: person.desk.windows.questions.get(7), "the question")
             assert window.yes.isEnabled()
             row = await person.order_is(7, "expired")
             is_early[0] = False
@@ -150,7 +150,7 @@ def test_the_session_at_the_exchange_is_bound_by_its_qr_code(run: Run, qapp: QAp
             async with DeskPerson(qapp, tmp_path, hub.url, vault=vault, **exchange_at) as person:
                 person.log_in("alice", hub.password)
                 await person.sees(lambda: person.desk.view.is_connected, "the connection")
-                press(person.desk.main.panel.bind)
+                press(person.desk.windows.main.panel.bind)
                 window = person.desk.binding.window
                 assert window is not None
                 await person.sees(lambda: not window.code.pixmap().isNull(), "the QR code", 40)

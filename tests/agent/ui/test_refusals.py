@@ -22,7 +22,7 @@ def test_too_many_wrong_passwords_say_to_wait(
 ) -> None:
     async def story() -> None:
         async with DeskPerson(qapp, tmp_path, hub.url) as person:
-            login, told = person.desk.login, [""]
+            login, told = person.desk.windows.login, [""]
             while "Too many" not in told[-1] and len(told) < 20:
                 person.log_in(name, "wrong")
                 assert login.password.text() == ""
@@ -59,12 +59,12 @@ def test_an_account_that_ends_while_the_window_is_open_is_told_at_once_and_what_
             await person.logged_in(name)
             order_id = await published(hub, to=[name])
             await person.order_is(order_id, "success")
-            given = ["users", command, name, *(["2020-01-01"] if command == "expire" else [])]
+            given = ["users", command, name, *(["2020-01-01", "--yes"] if command == "expire" else [])]
             done = await asyncio.to_thread(hub.cli, *given)
             assert done.returncode == 0
             await person.is_told(words)
-            assert person.desk.login.isVisible()
-            assert not person.desk.main.isVisible()
+            assert person.desk.windows.login.isVisible()
+            assert not person.desk.windows.main.isVisible()
             await person.sees(lambda: (row := person.row(order_id)) and row.result, "the settlement")
 
     run(story())
@@ -85,7 +85,7 @@ def test_a_clock_far_off_is_told_beside_the_connection(run: Run, qapp: QApplicat
         async with hub_on_loopback() as hub, DeskPerson(qapp, tmp_path, hub.url) as person:
             hub.clock_ahead_ms = 3_600_000
             person.log_in("alice", hub.password)
-            clock = person.desk.main.panel.clock
+            clock = person.desk.windows.main.panel.clock
             await person.sees(lambda: clock.isVisible() and "-3600" in clock.text(), "how far the clock is off")
 
     run(story())
@@ -112,14 +112,14 @@ def test_a_remembered_password_logs_in_by_itself_and_one_that_is_not_does_not(
         vault = MemoryVault()
         async with hub_on_loopback() as hub:
             async with DeskPerson(qapp, tmp_path, hub.url, vault=vault) as person:
-                person.desk.login.remember.setChecked(True)
+                person.desk.windows.login.remember.setChecked(True)
                 person.log_in("alice", hub.password)
                 await person.sees(lambda: person.desk.view.is_connected, "the connection")
             async with DeskPerson(qapp, tmp_path, hub.url, vault=vault) as person:
                 await person.sees(lambda: person.desk.view.is_connected, "the connection, without a word typed")
             (tmp_path / "desk.json").write_text("{}")
             async with DeskPerson(qapp, tmp_path, hub.url, vault=vault) as person:
-                assert person.desk.login.isVisible()
+                assert person.desk.windows.login.isVisible()
                 assert PASSWORD not in (tmp_path / "desk.json").read_text()
             assert len(hub.logins) == 2
 
