@@ -92,6 +92,7 @@ CLOCK_OFFSET: Final = _gauge(
 )
 PULLS: Final = _counter("bn_hub_pulls_total", "Pulls of polling clients, by whether there was an order.", "result")
 LOGINS: Final = _counter("bn_hub_logins_total", "Logins, by result.", "result")
+WRONG_TOKENS: Final = _counter("bn_hub_wrong_bootstrap_tokens_total", "Wrong bootstrap tokens that were shown.")
 PUBLISH_TO_SENT: Final = _histogram(
     "bn_hub_publish_to_sent_seconds",
     "From an order's creation to the last frame of a chunk of up to 1000 agents; one observation a chunk.",

@@ -42,6 +42,7 @@ METRICS = [
     ("flush times", "bn_hub_flush_seconds", "histogram", set()),
     ("Redis and database errors", "bn_hub_unavailable", "counter", {"store"}),
     ("logins by result", "bn_hub_logins", "counter", {"result"}),
+    ("wrong bootstrap tokens", "bn_hub_wrong_bootstrap_tokens", "counter", set()),
     ("pulls by result", "bn_hub_pulls", "counter", {"result"}),
     ("event-loop lag", "bn_hub_event_loop_lag_seconds", "histogram", set()),
     ("GC pauses", "bn_hub_gc_pause_seconds", "histogram", set()),
