@@ -18,6 +18,7 @@ from agent.model.engine import Entry
 from agent.model.moments import local
 from agent.trading.accounts import Accounts
 from agent.trading.journal import Journal
+from agent.ui import words
 from protocol.text import clean
 
 
@@ -120,14 +121,14 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     order = entry.order
-    outcome = entry.outcome or entry.state.value
+    outcome = words.outcome(entry.outcome) if entry.outcome else words.stage(entry.state)
     said = entry.message if entry.reason is None else entry.reason.text(_)
     why = f": {said}" if said else ""
     return (
         str(order.id),
         _time(entry.received_ms),
-        entry.mode.value,
-        f"{order.symbol_name} {order.direction} {order.time_increments}",
+        words.mode(entry.mode),
+        f"{order.symbol_name} {words.direction(order.direction)} {words.increment(order.time_increments)}",
         "" if entry.stake is None else str(entry.stake),
         f"{outcome}{why}",
         _("open") if entry.outcome == "success" and entry.settled_ms is None else _time(entry.settled_ms),

@@ -105,6 +105,11 @@ def rule(name: str) -> str:
     return _RULES.get(name, lambda: name)()
 
 
+def stage(code: str) -> str:
+    """How far an order has come that has no outcome yet."""
+    return _STAGES[Stage(code)]()
+
+
 def outcome(code: str) -> str:
     """What became of an order."""
     return _OUTCOMES.get(code, lambda: code)()

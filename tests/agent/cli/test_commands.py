@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -121,7 +122,9 @@ def test_history_for_people(with_orders: Path, monkeypatch: pytest.MonkeyPatch) 
     for words in (
         "alice · http",
         "bob · http",
-        "BTCUSDT LONG TEN_MINUTE",
+        "BTCUSDT ▲ LONG 10 minutes",
+        "placed",
+        "stopped by your limits",
         "PAPER",
         "admin: not today",
         "+4.00",
@@ -180,6 +183,16 @@ def test_every_text_has_its_chinese() -> None:
     catalogue = read_po(io.BytesIO((language.LOCALES / "zh_CN/LC_MESSAGES/agent.po").read_bytes()))
     known = {message.id for message in catalogue if message.id and message.string}
     assert _texts() <= known
+
+
+def test_history_in_chinese_has_no_codes_in_it(with_orders: Path) -> None:
+    environment = {**os.environ, "AGENT_LANGUAGE": "zh_CN", "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-m", "agent", "history", "--user", "alice", "--data-dir", str(with_orders)]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    words = set(re.findall(r"[A-Za-z_]{2,}", done.stdout))
+    assert words <= {"alice", "http", "BTCUSDT", "PAPER", "not", "today"}, "the user, the hub, the admin's own words"
+    for word in ("下单成功", "风控拦截", "看涨", "10 分钟", "模拟盘", "未结算", "管理员已撤回"):
+        assert word in done.stdout
 
 
 def _texts() -> set[Any]:
