@@ -13,6 +13,7 @@ from tests.kit.agents import ScriptedAgent
 from tests.kit.cluster import Cluster, Trial, trial_on
 from tests.services.fixtures import Stores
 from tests.services.hub_process import HubProcess, HubSettings
+from tests.services.process import free_port
 from tests.services.waiting import WaitedTooLong, eventually
 
 from .workers import MOST_TRIES, WORKERS, WorkersHub
@@ -145,7 +146,8 @@ def test_every_setting_at_once_is_known_to_the_check_and_to_the_workers(
     own = {row["name"]: row["value"] for row in rows if row["value"] and "***" not in row["value"]}
     for name in ("HUB_URL", "HUB_DATA_DIR", "HUB_PORT"):
         del own[name]  # the next hub's own
-    every = own | plain.settings.environment() | EMPTY_ELSE
+    metrics = {"HUB_METRICS_PORT": str(free_port()), "HUB_METRICS_TOKEN": "m" * 32}
+    every = own | plain.settings.environment() | EMPTY_ELSE | metrics
     hub = WorkersHub(operation_dir / "every", HubSettings(extra=every | {"HUB_PORT": "0"}))
     assert {row["name"] for row in rows} <= hub.environment().keys()
     with ExitStack() as stack:
