@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
     QLineEdit,
     QSplitter,
     QTableView,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -135,6 +136,8 @@ class OrdersView(QWidget):
         self.search.textChanged.connect(self._look)
         self.model.modelReset.connect(self._select_again)
         self.search.setClearButtonEnabled(True)
+        for clear in self.search.findChildren(QToolButton):
+            self._retold.tell(clear.setAccessibleName, lambda: _("Clear"))
         self.outcomes.currentIndexChanged.connect(self._look)
         self.export.clicked.connect(self._ask_where)
 
