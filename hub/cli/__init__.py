@@ -37,8 +37,11 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", help=_("Show the version and end."), is_eager=True, callback=_show_version)
     ] = False,
+    insecure_http: Annotated[
+        bool, typer.Option("--insecure-http", help=_("Allow plain http to another machine."))
+    ] = False,
 ) -> None:
-    """What stands before a command."""
+    """What stands before a command; `access` reads what was said."""
 
 
 app.command("serve", help=_("Run the hub."), epilog=example("hub serve --port 8000 --workers 2"))(server.serve)

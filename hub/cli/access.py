@@ -7,7 +7,9 @@ sent to the hub it was made for (or to the one named beside it in the environmen
 import ipaddress
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ import msgspec
 from platformdirs import user_config_path
 from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from typer._click.globals import get_current_context
 
 from hub.cli.errors import Misused
 from hub.config import ADMIN_TOKEN, Settings
@@ -41,6 +44,9 @@ class Access(BaseSettings):
         N_("The language of the command line; from the environment only."),
         takes=LANGUAGES,
         usual=N_("the system's"),
+    )
+    insecure_http: bool = setting(
+        N_("Whether commands may use plain http to another machine: the token can then be read on the way."), False
     )
     admin_token: SecretStr | None = ADMIN_TOKEN
 
@@ -129,12 +135,25 @@ def load_settings() -> Settings:
 
 def access() -> Access:
     """The settings of commands. Raises Misused, as `load_settings` does."""
-    return _read(Access)
+    context = get_current_context(silent=True)
+    is_said = context is not None and context.find_root().params.get("insecure_http")
+    return _read(Access, {"insecure_http": True} if is_said else {})
 
 
-def _read(kind: type[S]) -> S:
+def safe_access() -> Access:
+    """The same for a command that sends a token or a password. Raises Misused where others could read it."""
+    settings = access()
+    if settings.url.startswith("http://") and not is_local(settings.url) and not settings.insecure_http:
+        raise Misused(
+            _("Plain http to another machine can be read on the way: {url}.").format(url=settings.url),
+            _("Use https, or say `hub --insecure-http …`."),
+        )
+    return settings
+
+
+def _read(kind: type[S], flags: Mapping[str, object] = MappingProxyType({})) -> S:
     try:
-        return read(PROGRAM, kind)
+        return read(PROGRAM, kind, flags)
     except WrongSettings as error:
         first, *more = error.faults
         raise Misused(first, _("What each takes is in hub/docs/settings.md."), more) from None
@@ -142,7 +161,7 @@ def _read(kind: type[S]) -> S:
 
 def token_for_commands() -> str:
     """HUB_ADMIN_TOKEN, or the saved login, or the token that a hub on this machine keeps. Raises Misused."""
-    settings = access()
+    settings = safe_access()
     if settings.admin_token:
         return _sendable(settings.admin_token.get_secret_value())
     if login := saved_logins().get(settings.url):

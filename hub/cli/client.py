@@ -137,9 +137,9 @@ async def connect(token: str | None) -> AsyncIterator[HubClient]:
     """A hub to talk to, with this token (None: as nobody)."""
     import aiohttp
 
-    from hub.cli.access import access
+    from hub.cli.access import safe_access
 
-    settings = access()
+    settings = safe_access()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=settings.timeout)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:

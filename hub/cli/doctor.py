@@ -27,12 +27,14 @@ CLOCK_TOLERANCE_MS: Final = 1_000
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One line. `advice` says what to do; empty where there is nothing to do."""
+    """One line. `advice` says what to do; empty where there is nothing to do. `weakens`: it works, and weakens a
+    promise."""
 
     name: str
     ok: bool
     detail: str
     advice: str = ""
+    weakens: bool = False
 
 
 async def checks(settings: Settings) -> list[Check]:
@@ -168,7 +170,9 @@ def eviction_check(facts: dict[str, Any]) -> Check:
         _("Redis eviction"),
         False,
         _("{policy}: Redis may drop claims when it is full").format(policy=policy),
-        _("Set `maxmemory-policy noeviction` in redis.conf."),
+        _("Run: {command}; then `redis-cli config rewrite`.").format(
+            command="redis-cli config set maxmemory-policy noeviction"
+        ),
     )
 
 

@@ -20,9 +20,9 @@ def login(
     user: Annotated[str | None, typer.Option(metavar="NAME", help=_("Who you are; asked for when not given."))] = None,
     password_stdin: FromStdin = False,
 ) -> None:
-    from hub.cli.access import SavedLogin, access, saved_logins
+    from hub.cli.access import SavedLogin, safe_access, saved_logins
 
-    url = access().url
+    url = safe_access().url
     name = user or ask_name(password_stdin)
     password = ask_password(password_stdin, is_new=False)
     with waiting(_("Asking the hub…")):

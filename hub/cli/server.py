@@ -114,17 +114,23 @@ def doctor(
             "--restored", help=_("The database came back from a backup: go on with order ids that no agent knows.")
         ),
     ] = False,
+    workers: Annotated[int, typer.Option(min=1, help=_("Processes that the hub is to have."))] = 1,
+    agents: Annotated[
+        int | None, typer.Option(min=0, help=_("Agents that are expected; else as many as there are traders."))
+    ] = None,
 ) -> None:
     from hub.cli.access import load_settings
 
     settings = load_settings()
     from hub.cli.doctor import checks
     from hub.cli.doctor_files import files_check
+    from hub.cli.doctor_promises import promise_checks
 
     if restored:
         _raise_ids(settings)
     with waiting(_("Checking…")):
         found = [*asyncio.run(checks(settings)), files_check(settings)]
+        found += asyncio.run(promise_checks(settings, workers, agents))
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:
@@ -149,8 +155,9 @@ def _raise_ids(settings: "Settings") -> None:
 
 
 def show_check(check: "Check") -> None:
-    """One line: `ok` or `!!`, what was checked, what was found, what to do."""
+    """One line: `ok`, `!` for what weakens a promise or `!!`, what was checked, what was found, what to do."""
     sign = Text("ok  ", style="green") if check.ok else Text("!!  ", style="bold red")
+    sign = Text("!   ", style="yellow") if check.weakens else sign
     sign.append(f"{check.name}: {clean(check.detail)}", style="default")
     if check.advice:
         sign.append(f" → {clean(check.advice)}", style="default")

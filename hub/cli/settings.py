@@ -47,7 +47,7 @@ def settings_page(rows: "list[Setting]") -> str:
             ),
             page(rows, _),
             _(
-                "In `hub.yaml` names have no prefix; the last three of the table are of the command line and not taken "
+                "In `hub.yaml` names have no prefix; the last four of the table are of the command line and not taken "
                 "there. Database and Redis may also be given in parts:"
             ),
             f"```yaml\n{EXAMPLE_YAML}```",

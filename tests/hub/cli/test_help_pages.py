@@ -21,6 +21,7 @@ NO_PROSE = (
 """Commands, examples, addresses, paths, options, placeholders and choices."""
 NAMES = {
     "hub",
+    "http",
     "json",
     "bash",
     "zsh",
