@@ -21,6 +21,7 @@ from hub.errors import Rejected, Unavailable
 from hub.language import _
 from hub.store import Store
 from hub.store.database import Database
+from hub.store.migrations import head, revision
 
 OF_ITS_OWN: Final = 64
 """Descriptors that a process needs beside its connections: log, stores, listeners."""
@@ -52,12 +53,15 @@ async def _traders(settings: Settings) -> int:
     """How many may connect; 0 where the database cannot say."""
     if settings.is_database_file and not os.path.exists(settings.database_url.partition(":///")[2]):  # noqa: ASYNC240
         return 0
-    store = Store(settings.database_url)
+    database, store = Database(settings.database_url), Store(settings.database_url)
     try:
-        return (await store.users.may_trade(None, now_ms()))[0]
+        async with database.reading() as connection:
+            is_there = await connection.run_sync(revision) == head()
+        return (await store.users.may_trade(None, now_ms()))[0] if is_there else 0
     except (Unavailable, Rejected):
         return 0
     finally:
+        await database.close()
         await store.close()
 
 

@@ -1,5 +1,7 @@
 """What weakens a promise is a warning with the command that mends it, and no failure."""
 
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +44,16 @@ async def test_what_is_away_is_another_checks_to_say(home: Path) -> None:
     settings = Settings(database_url="mysql+asyncmy://a:b@127.0.0.1:1/x", redis_url="redis://127.0.0.1:1/0")
     names = [check.name for check in await promise_checks(settings, 1, None)]
     assert names == ["clock", "file descriptors", "encryption"]
+
+
+def test_a_database_without_our_tables_is_no_trace(hub: Hub, home: Path) -> None:
+    (home / "data").mkdir(mode=0o700)
+    with contextlib.closing(sqlite3.connect(home / "data" / "hub.db")) as database:
+        database.execute("CREATE TABLE somebody_elses (a)")
+    run = hub("doctor")
+    assert run.code == 1
+    assert "there are no tables yet" in run.out
+    assert "file descriptors: " in run.out
 
 
 def test_what_innodb_does_not_flush_is_said() -> None:
