@@ -1,5 +1,10 @@
-"""`agent` and `python -m agent`: the program's entry, and nothing else."""
+"""`agent` and `python -m agent`: runs the command line and turns what it raises into an exit code.
 
+The invariant: whoever's fault it is, a person reads one clear line on standard error in their language; a program that
+asked with `--json` reads JSON there.
+"""
+
+import os
 import sys
 
 from agent.language import _
@@ -7,21 +12,46 @@ from protocol.privacy import keep_new_files_private
 
 OURS = ("agent", "protocol")
 USAGE = 2
+INTERRUPTED = 130
 
 
 def main() -> int:
     """Run the command line; where a package of an extra is missing, one sentence says which command brings it."""
     keep_new_files_private()
     try:
-        from agent.cli.commands import app
-
-        app(prog_name="agent")
+        return _run(sys.argv[1:])
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in OURS:
             raise
         sys.stderr.write(f"agent: {_not_installed(error)}\n")
         return USAGE
-    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    import typer
+    from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
+    from agent.cli.commands import app
+    from agent.cli.completion import ASKED_BY, prepare
+    from agent.cli.options import complain
+    from protocol.usage import mistake
+
+    if ASKED_BY in os.environ:
+        prepare()
+    try:
+        ended = app(args=arguments, prog_name="agent", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except ClickException as error:
+        said = mistake(error, _)
+        words = f"{said.message} {said.advice}".rstrip()
+        complain(words, USAGE, as_json="--json" in arguments, field=said.field)
+        return USAGE
+    except typer.Abort:
+        sys.stderr.write("\n")
+        return INTERRUPTED
+    return ended if isinstance(ended, int) else 0
 
 
 def _not_installed(error: ModuleNotFoundError) -> str:

@@ -10,13 +10,13 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 import typer
 
 from agent.cli import handed_in
-from agent.cli.options import OUT_OF_REACH, REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of
+from agent.cli.options import OUT_OF_REACH, REFUSED, USAGE, fail, settings, vault_of
 from agent.cli.own_files import close_files
 from agent.config import Settings
 from agent.drivers.binance.answers import Kind
@@ -49,19 +49,18 @@ class Account:
 
 
 def bind(
-    is_headed: Annotated[bool, typer.Option("--headed", help=_("Log in in a window that you see."))] = False,
-    is_reset: Annotated[bool, typer.Option("--reset", help=_("Start with a fresh browser."))] = False,
-    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help=_("Seconds until it gives up."))] = 300.0,
-    from_stdin: Annotated[bool, typer.Option("--stdin", help=_("Take a session as JSON: csrftoken, p20t."))] = False,
-    check: Annotated[bool, typer.Option("--check", help=_("Ask the exchange whether the session is valid."))] = False,
-    forget: Annotated[bool, typer.Option("--forget", help=_("Forget the session and the browser's profile."))] = False,
-    history_key: Annotated[
-        bool, typer.Option("--history-key", help=_("Take a read-only API key as JSON: key, secret."))
-    ] = False,
-    as_json: AsJson = False,
-    user: User = None,
-    server: Server = None,
-    data_dir: DataDir = None,
+    *,
+    is_headed: bool,
+    is_reset: bool,
+    timeout_s: float,
+    from_stdin: bool,
+    check: bool,
+    forget: bool,
+    history_key: bool,
+    as_json: bool,
+    user: str | None,
+    server: str | None,
+    data_dir: Path | None,
 ) -> None:
     """One of five things with the session of one user."""
     if sum((from_stdin, check, forget, history_key)) > 1:

@@ -6,35 +6,31 @@ an argument.
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from agent import __version__
-from agent.app import BUILT, build, sends_readable
-from agent.cli import doctor, headless, history, limits, live
-from agent.cli.bind import bind
-from agent.cli.doctor_files import files_finding
+from agent.cli import limits, live
+from agent.cli.completion import completion
+from agent.cli.deferred import bind, change_password
 from agent.cli.options import REFUSED, USAGE, AsJson, DataDir, Server, User, fail, settings, vault_of_agent
-from agent.cli.own_files import close_files
-from agent.cli.own_password import change_password
-from agent.cli.passwords import Source, password_source
 from agent.cli.settings import show_settings
 from agent.config import Settings
 from agent.language import _
-from agent.link.api import Credentials
 from agent.model.account import normal_server
-from agent.model.events import End
-from agent.trading.journal import JournalBroken
 from agent.vault import Vault, VaultUnavailable
+from protocol.manual import App
 
-app = typer.Typer(
+if TYPE_CHECKING:
+    from agent.cli.doctor import Finding
+    from agent.cli.passwords import Source
+
+app = App(
+    _,
     help=_("Receives orders from a hub and places them on your own account."),
     no_args_is_help=False,
-    add_completion=False,
-    pretty_exceptions_enable=False,
 )
 
 
@@ -82,6 +78,11 @@ def start(
     if version:
         typer.echo(__version__)
         return
+    from agent.app import BUILT, sends_readable
+    from agent.cli.headless import FORMATS
+    from agent.cli.own_files import close_files
+    from agent.cli.passwords import password_source
+
     given = {"server_url": server, "driver": driver, "paper_speed": paper_speed, "paper_seed": seed}
     given["insecure_http"] = insecure_http or None
     config = settings(**given, paper_market=paper_market, data_dir=data_dir)
@@ -94,7 +95,7 @@ def start(
         raise typer.Exit(_open_desk(config, user))
     if user is None:
         fail(_("Say who you are: --user NAME."), USAGE)
-    if log_format not in headless.FORMATS:
+    if log_format not in FORMATS:
         fail(_("--log-format takes text or json."), USAGE)
     source = password_source(config, user, password_file, from_stdin=password_stdin, save=save_password)
     raise typer.Exit(_run(config, user, source, wait_for_hub=not no_wait, form=log_format))
@@ -103,6 +104,11 @@ def start(
 @app.command("history", help=_("What became of the orders that reached this computer."))
 def show_history(as_json: AsJson = False, user: User = None, server: Server = None, data_dir: DataDir = None) -> None:
     """A table for each user of this computer."""
+    from rich.console import Console
+
+    from agent.cli import history
+    from agent.trading.journal import JournalBroken
+
     config = settings(data_dir=data_dir)
     try:
         chapters = history.read(config.data_dir, user, None if server is None else normal_server(server))
@@ -132,6 +138,9 @@ def _no_such_user(user: str, names: list[str]) -> str:
 @app.command("doctor", help=_("Check what the agent needs, and say what to do."))
 def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDir = None) -> None:
     """One line a check; exit 1 if something is wrong."""
+    from agent.cli import doctor
+    from agent.cli.doctor_files import files_finding
+
     config = settings(server_url=server, data_dir=data_dir)
     findings = [*doctor.examine(config), files_finding(config)]
     if as_json:
@@ -154,6 +163,9 @@ app.command("password", help=_("Change your password at the hub."))(change_passw
 app.command("bind", help=_("Bind your session at the exchange: by QR code, or from standard input."))(bind)
 
 
+app.command("completion", help=_("Print what your shell needs to complete this command line."))(completion)
+
+
 def _open_desk(config: Settings, user: str | None) -> int:
     """The window; where Qt is not installed, what to do."""
     if any(importlib.util.find_spec(name) is None for name in ("PyQt6", "qasync")):
@@ -163,7 +175,13 @@ def _open_desk(config: Settings, user: str | None) -> int:
     return desktop.run(config, user)
 
 
-def _run(config: Settings, user: str, source: Source, *, wait_for_hub: bool, form: str) -> int:
+def _run(config: Settings, user: str, source: "Source", *, wait_for_hub: bool, form: str) -> int:
+    from agent.app import build
+    from agent.cli import headless
+    from agent.link.api import Credentials
+    from agent.model.events import End
+    from agent.trading.journal import JournalBroken
+
     vault = vault_of_agent(config)
     if config.driver != "paper":
         _unlock(vault)
@@ -190,7 +208,7 @@ def _unlock(vault: Vault) -> None:
         typer.echo(f"agent: {error}", err=True)
 
 
-def _show(finding: doctor.Finding) -> None:
+def _show(finding: "Finding") -> None:
     colour = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "wrong": typer.colors.RED}[finding.verdict]
     words = {"ok": _("ok"), "warning": _("warning"), "wrong": _("wrong")}[finding.verdict]
     advice = f" → {finding.what_to_do}" if finding.what_to_do else ""

@@ -23,8 +23,10 @@ from agent.model.usage import SETTINGS, Usage, next_refusal, usage
 from agent.trading import spent
 from agent.trading.controls import Controls
 from agent.trading.journal import FILE_NAME, Journal
+from protocol.manual import App
 
-app = typer.Typer(
+app = App(
+    _,
     help=_(
         "Your limits: show them, change them, and see why an order was refused. Also while the agent runs: what you "
         "change holds from the next order on."
@@ -34,7 +36,6 @@ app = typer.Typer(
         "agent limits set stake.BTCUSDT.TEN_MINUTE 5 · agent limits set gap_s off · agent limits why 17"
     ),
     no_args_is_help=False,
-    pretty_exceptions_enable=False,
 )
 
 AsMode = Annotated[str | None, typer.Option("--mode", help=_("What to count: PAPER or LIVE."), metavar="MODE")]

@@ -20,12 +20,13 @@ from agent.model.account import is_loopback
 from agent.model.consent import TEXT, VERSION, WORDS
 from agent.trading.controls import Controls, Resolution
 from agent.trading.journal import FILE_NAME, Journal
+from protocol.manual import App
 
-app = typer.Typer(
+app = App(
+    _,
     help=_("Live trading: switch it on after reading what you must know, switch it off, see how it stands."),
     epilog=_("Examples: agent live status · agent live on · echo 'TRADE LIVE' | agent live on · agent live off"),
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
 
 

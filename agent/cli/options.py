@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
+import msgspec
 import typer
+from typer._click.globals import get_current_context
 
 from agent.config import PROGRAM, Settings
 from agent.language import _, first_of, switch
@@ -20,6 +22,8 @@ from protocol.settings import WrongSettings, read
 REFUSED: Final = 1
 USAGE: Final = 2
 OUT_OF_REACH: Final = 3
+CODES: Final = {USAGE: "usage", OUT_OF_REACH: "out_of_reach"}
+"""What programs are told under `--json`."""
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help=_("Where journals are kept."))]
 Server = Annotated[str | None, typer.Option("--server", help=_("The hub's address, http://host:port."))]
@@ -67,8 +71,18 @@ def passphrase(is_new: bool) -> str:
 
 def fail(why: str, code: int) -> NoReturn:
     """End the command: one line on standard error, and an exit code."""
-    typer.echo(f"agent: {why}", err=True)
+    context = get_current_context(silent=True)
+    complain(why, code, as_json=context is not None and bool(context.params.get("as_json")))
     raise typer.Exit(code)
+
+
+def complain(why: str, code: int, *, as_json: bool, field: str | None = None) -> None:
+    """What is wrong, on standard error: a line for people, or an object for programs."""
+    if as_json:
+        error = {"code": CODES.get(code, "refused"), "message": why, "field": field}
+        typer.echo(msgspec.json.encode({"error": error}).decode(), err=True)
+    else:
+        typer.echo(f"agent: {why}", err=True)
 
 
 def _once(ask: AskPassphrase) -> AskPassphrase:

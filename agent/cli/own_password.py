@@ -7,12 +7,12 @@ and a password that was kept is kept anew, so that the next start does not send 
 import asyncio
 import getpass
 import sys
-from typing import Annotated
+from pathlib import Path
 
 import typer
 
 from agent.app import sends_readable
-from agent.cli.options import OUT_OF_REACH, REFUSED, USAGE, DataDir, Server, User, fail, settings
+from agent.cli.options import OUT_OF_REACH, REFUSED, USAGE, fail, settings
 from agent.config import Settings
 from agent.language import _
 from agent.link.api import HubApi, NewPassword, Unavailable
@@ -26,16 +26,7 @@ UNAUTHORIZED = 401
 
 
 def change_password(
-    user: User = None,
-    server: Server = None,
-    insecure_http: Annotated[
-        bool, typer.Option("--insecure-http", help=_("Allow plain http to another machine."))
-    ] = False,
-    data_dir: DataDir = None,
-    password_stdin: Annotated[
-        bool,
-        typer.Option("--password-stdin", help=_("Read the old and the new one, a line each, from standard input.")),
-    ] = False,
+    *, user: str | None, server: str | None, insecure_http: bool, data_dir: Path | None, password_stdin: bool
 ) -> None:
     """Asks for the old and the new one, and tells the hub."""
     config = settings(server_url=server, data_dir=data_dir, insecure_http=insecure_http or None)

@@ -57,7 +57,8 @@ def _from_file(file: Path) -> str:
     try:
         password = file.read_text().partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeError) as error:
-        raise ValueError(_("the password cannot be read from {file} ({why})").format(file=file, why=error)) from None
+        why = error.strerror if isinstance(error, OSError) else "UTF-8"
+        raise ValueError(_("the password cannot be read from {file} ({why})").format(file=file, why=why)) from None
     if not password:
         raise ValueError(_("the first line of {file} is empty: it takes the password").format(file=file))
     return password

@@ -12,7 +12,6 @@ from typing import Final
 from agent.language import _
 from agent.vault.base import Kind, MemoryVault, Vault, VaultUnavailable
 from agent.vault.encrypted_file import AskPassphrase, FileVault
-from agent.vault.system_keyring import KeyringVault
 
 FILE_NAME: Final = "vault"
 
@@ -21,7 +20,6 @@ __all__ = [
     "AskPassphrase",
     "FileVault",
     "ForgivingVault",
-    "KeyringVault",
     "Kind",
     "MemoryVault",
     "Vault",
@@ -85,6 +83,8 @@ class _KeyringElseFile:
         return self._chosen
 
     def _keyring(self) -> Vault:
+        from agent.vault.system_keyring import KeyringVault  # what it imports takes its time
+
         keyring = KeyringVault()
         try:
             keyring.unlock()

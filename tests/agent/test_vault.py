@@ -17,7 +17,8 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 
 from agent.app import build
 from agent.link.api import Credentials
-from agent.vault import FileVault, ForgivingVault, KeyringVault, MemoryVault, Vault, VaultUnavailable, open_vault
+from agent.vault import FileVault, ForgivingVault, MemoryVault, Vault, VaultUnavailable, open_vault
+from agent.vault.system_keyring import KeyringVault
 from tests.agent.hub_on_loopback import HubOnLoopback
 from tests.services.process import ROOT
 from tests.services.waiting import eventually

@@ -26,7 +26,7 @@ from agent.model.engine import Conclusion, Mode, Settlement, Submission
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts
 from agent.trading.journal import FILE_NAME, Journal
-from protocol import settings
+from protocol import manual, settings, usage
 from protocol.messages import Order
 from tests.agent.hub_on_loopback import HubOnLoopback
 from tests.services.process import ROOT
@@ -197,6 +197,8 @@ def test_history_in_chinese_has_no_codes_in_it(with_orders: Path) -> None:
 
 def _texts() -> set[Any]:
     package = Path(language.__file__).parent
-    shared = extract_from_file("python", settings.__file__, keywords=dict.fromkeys(("_", "N_")))
+    keywords = dict.fromkeys(("_", "N_"))
+    parts = (settings, manual, usage)
+    shared = [found for part in parts for found in extract_from_file("python", str(part.__file__), keywords=keywords)]
     own = extract_from_dir(package, method_map=[("**.py", "python")])
     return {found[2] for found in own} | {found[1] for found in shared}
