@@ -209,7 +209,7 @@ class Auth:
     async def _authenticate_bootstrap(self, text: str, address: str) -> Bootstrap:
         if self._is_bootstrap(text):
             return Bootstrap(address)
-        refused = await self._bootstrap_limit.refusal(address)
+        refused = await self._bootstrap_limit.refusal(text, address)
         metrics.WRONG_TOKENS.inc()
         self._audit.note("bootstrap", outcome_of(refused), None, address=address, reason=refused.message)
         raise refused

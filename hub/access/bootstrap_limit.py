@@ -16,6 +16,9 @@ from hub.errors import Refusal
 from hub.model.networks import network_of
 
 PER_NETWORK: Final = parse("20 per minute")
+SHORTEST, LONGEST = 32, 512
+"""In bytes. What is shorter can be no bootstrap token, and nobody has set a longer one: answered as the mistake that it
+is."""
 
 
 class BootstrapLimit:
@@ -24,10 +27,11 @@ class BootstrapLimit:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
-    async def refusal(self, address: str) -> Refusal:
+    async def refusal(self, text: str, address: str) -> Refusal:
         """Counts one; what it is answered: 401, or 429 with the seconds to wait."""
         network = network_of(address)
-        if await self._counters.ask(lambda by: by.fixed.hit(PER_NETWORK, "bootstrap", network)):
+        is_try = SHORTEST <= len(text.encode()) <= LONGEST
+        if not is_try or await self._counters.ask(lambda by: by.fixed.hit(PER_NETWORK, "bootstrap", network)):
             return Refusal("unauthorized", "the token is not valid: log in")
         reset, _ = await self._counters.ask(lambda by: by.fixed.get_window_stats(PER_NETWORK, "bootstrap", network))
         wait_s = min(60, max(1, math.ceil(reset - time.time())))

@@ -18,6 +18,7 @@ PAGE = (ROOT / "hub/docs/audit.md").read_text()
 EVIL = "\x1b[31m\u202ereason\nforged line\x07"
 HARMLESS = "·[31m·reason·forged line·"
 TYPED = "a password of nobody else"
+WRONG_TOKEN = "not the token of this hub, but as long as one"
 _hosts = count(1)
 
 
@@ -157,7 +158,7 @@ def test_a_limited_login_is_recorded_as_one(client: Client) -> None:
 
 
 def test_wrong_bootstrap_tokens_are_recorded_and_limited_and_the_right_one_is_not_kept_out(client: Client) -> None:
-    caller = Caller(client, "not the token")
+    caller = Caller(client, WRONG_TOKEN)
     answers = [caller.ask("GET", "/api/admin/agents") for _ in range(PER_NETWORK.amount + 2)]
     assert [answer.status for answer in answers] == [401] * PER_NETWORK.amount + [429] * 2
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
@@ -166,8 +167,14 @@ def test_wrong_bootstrap_tokens_are_recorded_and_limited_and_the_right_one_is_no
     records = caller.records()
     assert [record["event"] for record in records] == ["bootstrap"] * len(answers)
     assert [record["outcome"] for record in records] == ["refused"] * PER_NETWORK.amount + ["limited"] * 2
-    assert Caller(client, "another wrong one").ask("GET", "/api/admin/agents").status == 401
-    assert "not the token" not in client.hub.log()
+    assert Caller(client, WRONG_TOKEN).ask("GET", "/api/admin/agents").status == 401
+    assert WRONG_TOKEN not in client.hub.log()
+
+
+def test_what_can_be_no_bootstrap_token_is_recorded_and_not_limited(client: Client) -> None:
+    caller = Caller(client, "a word")
+    assert {caller.ask("GET", "/api/auth/verify").status for _ in range(PER_NETWORK.amount + 5)} == {401}
+    assert len(caller.records()) == PER_NETWORK.amount + 5
 
 
 def test_a_token_of_a_login_is_no_try_at_the_bootstrap_token(client: Client) -> None:
