@@ -22,13 +22,13 @@ from PyQt6.QtWidgets import (
 )
 
 from agent import language
-from agent.ui.orders_model import COLUMNS, STATE
+from agent.ui.orders_model import COLUMNS, STATE, OrdersModel
 from agent.ui.panel import Panel
 from agent.ui.state import Placing
 from tests.screenshots import every_window, now_ms, scripted
 
 
-@pytest.fixture(params=list(language.LANGUAGES))
+@pytest.fixture(scope="module", params=list(language.LANGUAGES))
 def windows(request: pytest.FixtureRequest, qapp: QApplication) -> Iterator[list[tuple[str, QWidget]]]:
     language.switch(request.param)
     made = []
@@ -86,9 +86,9 @@ def test_what_only_scrolls_is_no_stop_of_its_own(windows: list[tuple[str, QWidge
 
 
 def test_a_cell_says_its_heading_and_what_stands_in_it(qapp: QApplication) -> None:
-    windows = dict(every_window())
-    main = windows["main-placing"]
-    model = main.orders.model  # type: ignore[attr-defined]
+    model = OrdersModel()
+    model.show(scripted(24).rows)
+    model.sort(0, Qt.SortOrder.DescendingOrder)
     said = [model.index(0, column).data(Qt.ItemDataRole.AccessibleTextRole) for column in range(len(COLUMNS))]
     shown = [model.index(0, column).data() for column in range(len(COLUMNS))]
     assert said == [f"{column.heading()}: {text}" for column, text in zip(COLUMNS, shown, strict=True)]
