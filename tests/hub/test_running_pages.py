@@ -37,6 +37,6 @@ def test_both_name_the_same_commands_and_settings() -> None:
 def test_both_have_the_same_numbers_in_their_tables() -> None:
     def numbers(page: str) -> list[str]:
         cells = "".join(re.findall(r"^\|.*\n", page, re.MULTILINE))
-        return sorted(re.findall(r"\d[\d,]*", cells))
+        return sorted(re.findall(r"\d+(?:,\d{3})*", cells))
 
     assert numbers(CHINESE) == numbers(ENGLISH)
