@@ -146,6 +146,9 @@ class DoorProtocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running = None
         super().connection_lost(exc)
+        # Each of them holds us: hundreds of requests that were asked at once would stay until a collection.
+        self.pipeline.clear()
+        self.cycle = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         if self._stage != "body":

@@ -2,7 +2,9 @@
 show no token there are only so many."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_network
 from typing import Final
@@ -274,6 +276,26 @@ def test_of_requests_that_came_at_once_none_is_answered_into_a_connection_that_h
         app.may_answer.set()
         await eventually(lambda: app.answered, "it has answered")
         assert app.answered == [None]
+
+    trial(story)
+
+
+@pytest.mark.parametrize("said", [WHOLE, SLOW * 300, b"GET / HT", HEAD], ids=["answered", "many", "no head", "no body"])
+def test_what_has_gone_is_freed_without_a_collection(trial: Trial, said: bytes) -> None:
+    async def story(app: App) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            _, writer = await app.open(said)
+            await eventually(lambda: len(app.doors) == 1, "it is there")
+            door = weakref.ref(next(iter(app.doors._all)))
+            await eventually(lambda: app.slow == (said[:9] == SLOW[:9]), "it is heard")
+            writer.transport.abort()
+            await eventually(lambda: len(app.doors) == 0, "it has gone")
+            app.may_answer.set()
+            await eventually(lambda: door() is None, "it is freed")
+        finally:
+            gc.enable()
 
     trial(story)
 
