@@ -140,9 +140,10 @@ def show_doctor(as_json: AsJson = False, server: Server = None, data_dir: DataDi
     """One line a check; exit 1 if something is wrong."""
     from agent.cli import doctor
     from agent.cli.doctor_files import files_finding
+    from agent.cli.doctor_machine import machine_findings
 
     config = settings(server_url=server, data_dir=data_dir)
-    findings = [*doctor.examine(config), files_finding(config)]
+    findings = [*doctor.examine(config), *machine_findings(config), files_finding(config)]
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(findings)).decode())
     else:
