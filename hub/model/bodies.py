@@ -142,7 +142,8 @@ class ResultBody(msgspec.Struct, frozen=True):
 
 
 class OrderResult(msgspec.Struct, frozen=True):
-    """What came of an order."""
+    """What came of an order. `device_id`: which device it is of, where that is not the one that the login named."""
 
     order_id: Id
     result: ResultBody
+    device_id: DeviceId | None = None

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -104,7 +105,13 @@ class PollingRoutes:
         result = body.result
         outcome: Outcome = result.outcome or ("success" if result.success else "failed")
         await self._polling.record_result(
-            who.token, who.close, body.order_id, outcome, result.executed_ms, result.message, result.data
+            msgspec.structs.replace(who.token, device_id=body.device_id or who.token.device_id),
+            who.close,
+            body.order_id,
+            outcome,
+            result.executed_ms,
+            result.message,
+            result.data,
         )
         return answer()
 

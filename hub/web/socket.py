@@ -139,9 +139,6 @@ class _Connection:
         while (text := await self._next_text()) is not None and self._session.closed is None:
             message = self._conversation.receive(text)
             if isinstance(message, Hello):
-                if self._session.device_id not in ("", message.device_id):
-                    # Or its results could not be handed in with this token: they would be another device's.
-                    raise RemoteProtocolError("device_id: takes the one that the login named")
                 return message
             if not isinstance(message, Error):
                 raise RemoteProtocolError("the first message is hello")
@@ -190,7 +187,7 @@ def _session(
     now_ms: int,
 ) -> Session:
     account, token = principal.account, principal.token
-    session = Session(
+    return Session(
         account.id,
         account.username,
         token.id,
@@ -203,8 +200,6 @@ def _session(
         newest_order_id=newest_order_id,
         work=Work(outbox.hold_reading if isinstance(outbox, Wire) else None),
     )
-    session.device_id = token.device_id  # until hello, which names the same
-    return session
 
 
 def _outbox(socket: WebSocket, wire: Wire | None) -> Outbox:

@@ -83,12 +83,12 @@ class Storm:
     async def _join(self, n: int, person: Person) -> User:
         hub = n % len(self._trial.urls)
         member = await self._crowd.join(self._trial.urls[hub], person)
-        return User(person, hub, member, await self._token_of(person, member.device_id))
+        return User(person, hub, member, await self._token_of(person, member))
 
-    async def _token_of(self, person: Person, device_id: str) -> str:
+    async def _token_of(self, person: Person, member: Member) -> str:
         """What the agent holds as its token, made again: it keeps its own to itself."""
         session_id = await self._trial.books.value(f"SELECT session_id FROM users WHERE id = {person.id}")
-        claims = {"sub": str(person.id), "jti": session_id, "dev": device_id, "exp": int(time.time()) + 3_600}
+        claims = {"sub": str(person.id), "jti": session_id, "dev": member.device_id, "exp": int(time.time()) + 3_600}
         return jwt.encode(claims, self._trial.cluster.hubs[0].settings.jwt_secret, "HS256")
 
     async def _second_device(self, n: int, user: User) -> None:
@@ -97,8 +97,7 @@ class Storm:
         if n % RELOGIN_EVERY == 0:
             user.seconds.append(await self._crowd.join(other, user.person))
         else:
-            token = await self._token_of(user.person, "")  # a login that named a device is for that one only
-            device = self._trial.desk.device(other, user.person, token, acts=True)
+            device = self._trial.desk.device(other, user.person, user.token, acts=True)
             user.seconds.append(device)
             await device.connect()
 

@@ -247,9 +247,11 @@ def test_no_login_is_lost_with_redis(server_hub: RunningHub, own_redis_for_hub: 
 # facts are not refused for their messenger's state
 
 
-def _report(client: Client, token: str, order_id: int, outcome: str = "success") -> Answer:
+def _report(client: Client, token: str, order_id: int, outcome: str = "success", **named: str) -> Answer:
     result: dict[str, Any] = {"success": outcome == "success", "message": "late", "data": None, "outcome": outcome}
-    return client.ask("POST", "/api/orders/record-result", {"order_id": order_id, "result": result}, token=token)
+    return client.ask(
+        "POST", "/api/orders/record-result", {"order_id": order_id, "result": result, **named}, token=token
+    )
 
 
 @pytest.mark.parametrize("what", ENDS)
@@ -285,18 +287,22 @@ def test_what_was_reported_under_the_device_of_the_hello_can_be_reported_over_ht
     assert client.assignments(order_id)[0]["outcome"] == "success"
 
 
-def test_a_hello_of_another_device_than_its_login_is_refused_before_anything_is_given_to_it(
+def test_what_was_reported_under_another_device_than_the_logins_is_recorded_where_it_is_named(
     client: Client, agents: Connect
 ) -> None:
-    """Its orders would be another device's than its token's, so that no result could be handed in over HTTP."""
+    """Without the name it may as well be a second submission, by the device that the login named."""
     user = client.user()
-    agent = agents(client, client.token(user, "device-1"))
+    token = client.token(user, "device-1")
+    agent = agents(client, token)
+    agent.hello("device-2", journal="journal-1")
     order_id = client.publish(user)
-    agent.say({"type": "hello", "device_id": "Device-1", "version": "1", "driver": "paper"})
-    error = agent.hear("error")
-    assert (error["code"], error["message"]) == ("BAD_MESSAGE", "device_id: takes the one that the login named")
-    assert agent.goodbye() == closes.BAD_MESSAGE.code
-    assert client.order(order_id)["assignments"] == []
+    agent.hear("order")
+    _kick(client, user)
+    agent.goodbye()
+    assert _report(client, token, order_id).status == 409
+    assert _report(client, token, order_id, device_id="device-3").status == 409
+    assert _report(client, token, order_id, device_id="device-2").status == 200
+    assert client.assignments(order_id)[0]["outcome"] == "success"
 
 
 def test_an_ended_login_reports_no_other_devices_order(client: Client, agents: Connect) -> None:
