@@ -198,12 +198,11 @@ def _live(
 
 
 def _live_is_off(controls: Controls, exchange: str) -> Reason | None:
-    """Why nothing may be placed live: no consent; for now also an exchange that is not on this computer."""
+    """Why nothing may be placed live at this exchange: it was not consented to."""
     try:
-        off = consent.refusal(controls.consent(), exchange)
+        return consent.refusal(controls.consent(), exchange)
     except ControlsBroken as error:
         return Reason("limits.unreadable", {"why": str(error)})
-    return off or (None if is_loopback(exchange) else Reason("live.loopback_only"))
 
 
 def _simulation(config: Settings) -> Simulation:

@@ -16,7 +16,6 @@ from agent.config import Settings
 from agent.drivers.binance.facts import FactsBroken, facts_of
 from agent.language import _
 from agent.model import consent
-from agent.model.account import is_loopback
 from agent.model.consent import TEXT, VERSION, WORDS
 from agent.trading.controls import Controls, Resolution
 from agent.trading.journal import FILE_NAME, Journal
@@ -36,11 +35,6 @@ def switch_on(user: User = None, server: Server = None, data_dir: DataDir = None
     with opened(user, server, data_dir) as (config, _folder, controls):
         exchange = _exchange(config)
         _want_limits(controls)
-        if not is_loopback(exchange):
-            fail(
-                _("For now live trading goes to an exchange on this computer only, not to {}.").format(exchange),
-                REFUSED,
-            )
         for line in TEXT:
             typer.echo(_(line))
         if _typed() != WORDS:

@@ -10,7 +10,7 @@ import msgspec
 from agent.model.reasons import N_, Reason
 from agent.model.rules import Rules
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised with every change of the text."""
 
 WORDS: Final = "TRADE LIVE"
@@ -22,6 +22,10 @@ TEXT: Final = (
     N_("The exchange has no official interface for these orders: this one can break at any time, without notice."),
     N_("Binance has banned accounts for unauthorised third-party tools, and its terms may forbid automation:"),
     N_("the account may be lost, with what is in it."),
+    N_(
+        "It was tried on a stand-in only, never at the exchange itself: begin with the smallest stake, and compare with"
+    ),
+    N_("the exchange after each order, until you know that both say the same."),
     N_("The session (p20t) is the whole account's, not a key for trading only. It stays on this computer, encrypted,"),
     N_("and never reaches the hub, a log or a screenshot."),
     N_("A stake can be lost whole. What is available depends on the region. Use it for your own account only."),

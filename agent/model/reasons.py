@@ -60,7 +60,6 @@ TEMPLATES: Final[dict[str, str]] = {
     "exchange.redirect": N_("the exchange sent us elsewhere ({status}), which is not followed: look whether it stands"),
     "exchange.unknown_code": N_("the exchange said what nobody knows: {words} (code {code}); look whether it stands"),
     "exchange.unknown_answer": N_("the exchange answered {status} in no known form: look whether it stands"),
-    "live.loopback_only": N_("live trading goes to an exchange on this computer only, for now"),
     "session.unbound": N_("no session at the exchange: run agent bind"),
     "session.over": N_("the session at the exchange has ended: run agent bind"),
     "session.unchecked": N_("the session could not be checked: {why}"),

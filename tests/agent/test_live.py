@@ -133,13 +133,10 @@ async def test_no_mark_of_the_session_is_in_a_file_a_message_a_line_or_an_event(
     ("accepted", "code"),
     [
         (None, "live.no_consent"),
-        ("https://www.exchange.invalid", "live.loopback_only"),
         ("http://127.0.0.1:1", "live.other_exchange"),
     ],
 )
-def test_the_driver_itself_wants_consent_and_an_exchange_on_this_computer(
-    tmp_path: Path, accepted: str | None, code: str
-) -> None:
+def test_the_driver_itself_wants_consent_to_this_exchange(tmp_path: Path, accepted: str | None, code: str) -> None:
     controls = Controls(tmp_path, lambda: 0)
     if accepted is not None:
         controls.give_consent(VERSION, accepted)

@@ -124,13 +124,10 @@ def test_why_says_which_limit_it_was_and_how_it_stands_now(given: tuple[str, ...
     assert (told["code"], told["now"]["rule"]) == ("limit.orders_per_hour", "orders_per_hour")
 
 
-def test_live_wants_limits_and_the_words_and_an_exchange_on_this_computer(given: tuple[str, ...]) -> None:
+def test_live_wants_limits_and_the_words(given: tuple[str, ...]) -> None:
     assert "Set these limits first" in run("live", "on", *given, typed="TRADE LIVE\n", env=LOOPBACK).stderr
     run("limits", "set", "loss_per_day", "50", *given)
     run("limits", "set", "orders_per_day", "20", *given)
-    elsewhere = run("live", "on", *given, typed="TRADE LIVE\n")
-    assert elsewhere.exit_code == 1
-    assert "on this computer only" in elsewhere.stderr
     wrong = run("live", "on", *given, typed="yes\n", env=LOOPBACK)
     assert wrong.exit_code == 1
     assert "stays as it was" in wrong.stderr
@@ -144,6 +141,16 @@ def test_live_wants_limits_and_the_words_and_an_exchange_on_this_computer(given:
     assert "accepted for http://127.0.0.1:9100" in run("live", "status", *given, env=other).stdout
     assert run("live", "off", *given).exit_code == 0
     assert "PAPER: live trading is off" in run("live", "status", *given, env=LOOPBACK).stdout
+
+
+def test_live_takes_the_exchange_itself_and_says_that_nobody_has_tried_it(given: tuple[str, ...]) -> None:
+    """Nothing is asked of any exchange: consent is a file."""
+    run("limits", "set", "loss_per_day", "50", *given)
+    run("limits", "set", "orders_per_day", "20", *given)
+    done = run("live", "on", *given, typed="TRADE LIVE\n")
+    assert done.exit_code == 0
+    assert "never at the exchange itself" in done.stdout
+    assert "LIVE is on from the next order on, at https://www.binance.com" in done.stdout
 
 
 def test_pause_and_continue_hold_while_an_agent_runs(given: tuple[str, ...], folder: Path, journal: Journal) -> None:
