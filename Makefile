@@ -30,7 +30,7 @@ demo: setup ## a hub, three traders on paper and one order, start to end, in sec
 
 .PHONY: test
 test: setup system lint ## everything: what is missing is installed, then lint, types, import contracts, tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not faults"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not faults" --durations=40
 
 .PHONY: faults
 faults: setup system ## the long tables: the stores' bad days with a table of figures, and agents killed at any step

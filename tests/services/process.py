@@ -20,6 +20,8 @@ from .waiting import WaitedTooLong, wait_until
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
+TAKEN: Final = ("in use", "is taken by another program")
+"""What servers, the hub among them, say of a port that somebody else has."""
 _SERVER_PORTS: Final = range(15_000, 32_000)
 """Below Linux's ephemeral range: a client that reconnects to a stopped server there could be given the server's
 own port as its source, connect to itself, and keep the server from coming back."""
@@ -242,7 +244,7 @@ class Server(Process):
             try:
                 super().start()
             except ProcessDied as error:
-                if self._port_is_ours or tries_left == 0 or "in use" not in str(error).lower():
+                if self._port_is_ours or tries_left == 0 or not any(words in str(error).lower() for words in TAKEN):
                     raise
                 self.port = free_port()
             else:

@@ -78,7 +78,7 @@ async def test_what_is_wrong_with_a_statement_is_ours(store: Store) -> None:
             with pytest.raises(DBAPIError):
                 async with connection() as opened:
                     await opened.execute(text(statement))
-    assert await store.users.page(0, 1, None) == (0, [])
+    assert await store.users.page(0, 1) == (0, [])
 
 
 async def test_a_mistake_between_two_calls_is_ours_too(store: Store) -> None:
