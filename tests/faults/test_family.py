@@ -41,6 +41,7 @@ class User:
         return self.polled + Counter(self.agent.orders())
 
 
+@pytest.mark.faults
 async def test_the_second_hub_refuses_to_start_on_another_redis(
     servers: Servers, own_redis: Callable[[], RedisServer], tmp_path: Path
 ) -> None:
@@ -58,7 +59,8 @@ async def test_the_second_hub_refuses_to_start_on_another_redis(
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("claims", ["fast", pytest.param("strict", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("claims", ["fast", "strict"])
 async def test_a_hub_whose_redis_is_switched_under_it_hands_no_order_out_twice(
     servers: Servers, running: Callable[..., RedisServer], claims: str
 ) -> None:

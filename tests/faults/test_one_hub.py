@@ -7,7 +7,7 @@ from .database_illnesses import DATABASE
 from .illness import NETWORK, Illness, rows
 from .redis_illnesses import REDIS, WRONG_TYPES
 
-IN_SHORT = {"database: talks HTTP", "database: read-only", "Redis: replica of an empty one", "Redis: flushed"}
+IN_SHORT = {"database: talks HTTP", "Redis: replica of an empty one"}
 
 
 @pytest.mark.parametrize("illness", rows([*NETWORK, *DATABASE, *REDIS, *WRONG_TYPES], IN_SHORT))

@@ -38,7 +38,7 @@ OF_ONE = [
 """What can befall one hub's ways to the stores alone."""
 
 
-@pytest.mark.parametrize("illness", rows(OF_ONE, {"database: resets", "Redis: refuses"}))
+@pytest.mark.parametrize("illness", rows(OF_ONE, {"Redis: refuses"}))
 async def test_a_hub_that_falls_ill_alone_harms_nobody(run_row: RunRow, illness: Illness) -> None:
     await run_row(f"one of two: {illness.title}", illness, (0, 0))
 

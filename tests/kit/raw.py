@@ -124,7 +124,10 @@ class Client:
             self._connection.close()
             self._connection.request(method, path, raw, named)
             response = self._connection.getresponse()
-        return checked(response.status, dict(response.headers), response.read())
+        answer = checked(response.status, dict(response.headers), response.read())
+        if response.status == http.client.TOO_MANY_REQUESTS:
+            self._connection.close()  # it would not be heard for a second
+        return answer
 
     def user(self, role: str = "trader") -> User:
         """A new user, put into the table with a hash that is quick to check."""

@@ -174,6 +174,7 @@ def prometheus(pair_cluster: Cluster, operation_dir: Path) -> Iterator[Prometheu
         yield server
 
 
+@pytest.mark.faults
 async def test_a_real_prometheus_answers_questions_about_two_hubs(pair: Trial, prometheus: Prometheus) -> None:
     await _becomes(prometheus, "sum(up)", 2)
     since = {question: await _number(prometheus, question) for question in GROWS}

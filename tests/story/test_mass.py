@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.kit.cluster import Trial
 from tests.kit.crowd import crowd_in
 
@@ -11,12 +13,13 @@ ORDERS = 20
 LATEST_S = 30
 
 
-async def test_200_agents_on_two_hubs(pair: Trial, story_dir: Path) -> None:
-    await _weather(pair, story_dir, people=200, seconds=15)
+@pytest.mark.parametrize("people", [80, pytest.param(200, marks=pytest.mark.faults)])
+async def test_many_agents_on_two_hubs(pair: Trial, story_dir: Path, people: int) -> None:
+    await _weather(pair, story_dir, people, seconds=15)
 
 
-async def test_50_agents_on_a_laptop(laptop: Trial, story_dir: Path) -> None:
-    await _weather(laptop, story_dir, people=50, seconds=8)
+async def test_30_agents_on_a_laptop(laptop: Trial, story_dir: Path) -> None:
+    await _weather(laptop, story_dir, people=30, seconds=8)
 
 
 async def test_20_agents_where_rows_are_committed_before_frames_leave(strict: Trial, story_dir: Path) -> None:

@@ -50,7 +50,10 @@ def test_an_admin_is_told_that_this_is_no_traders_account(
     run(story())
 
 
-@pytest.mark.parametrize(("command", "words"), [("expire", "has expired"), ("disable", "is disabled")])
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [pytest.param("expire", "has expired", marks=pytest.mark.faults), ("disable", "is disabled")],
+)
 def test_an_account_that_ends_while_the_window_is_open_is_told_at_once_and_what_is_open_still_settles(
     run: Run, qapp: QApplication, tmp_path: Path, hub: HubProcess, name: str, command: str, words: str
 ) -> None:
