@@ -34,7 +34,7 @@ test: setup system lint ## everything: what is missing is installed, then lint, 
 
 .PHONY: faults
 faults: setup system ## the long tables: the stores' bad days with a table of figures, and agents killed at any step
-	KILL_RUNS=300 $(BIN)/python -m pytest -n 2 --dist loadgroup --long
+	KILL_RUNS=300 $(BIN)/python -m pytest -n 2 --dist loadgroup --long tests/faults tests
 
 .PHONY: storm
 storm: setup system ## hubs, Redis, clocks and computers fail while orders are out: [MINUTES=10] [CLAIMS=strict] [SEED=7]
