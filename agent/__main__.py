@@ -32,11 +32,11 @@ def _run(arguments: list[str]) -> int:
     from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
     from agent.cli.commands import app
-    from agent.cli.completion import ASKED_BY, prepare
     from agent.cli.options import complain
+    from protocol.completion import asked_by, prepare
     from protocol.usage import mistake
 
-    if ASKED_BY in os.environ:
+    if asked_by("agent") in os.environ:
         prepare()
     try:
         ended = app(args=arguments, prog_name="agent", standalone_mode=False)

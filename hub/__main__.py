@@ -12,10 +12,10 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from hub.cli import app
-from hub.cli.completion import ASKED_BY, prepare
 from hub.cli.errors import CommandError, Misused
 from hub.cli.screen import complain, complain_json
 from hub.language import _
+from protocol.completion import asked_by, prepare
 from protocol.privacy import keep_new_files_private
 from protocol.usage import mistake
 
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Raises CommandError, whatever the library or an import calls it."""
-    if ASKED_BY in os.environ:
+    if asked_by("hub") in os.environ:
         prepare()
     try:
         ended = app(args=arguments, prog_name="hub", standalone_mode=False)

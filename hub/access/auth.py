@@ -88,7 +88,7 @@ class Auth:
     ) -> Login:
         """A new session, which ends an older one of the same user. Refuses 401, 403, 429."""
         found = await self._store.users.credentials(username)
-        subject = found[0].username if found else "a name that nobody has"  # it may be a password in the wrong field
+        subject = _subject(found)
         try:
             login = await self._login(found, username, password, device_id, address, is_gone)
         except Refusal as refused:
@@ -131,7 +131,7 @@ class Auth:
         """The user's own new password. The login `who` stays, and is then the only one; without one none stays.
         Refuses 401, 403, 409, 422, 429."""
         found = await self._store.users.credentials(username)
-        subject = found[0].username if found else "a name that nobody has"
+        subject = _subject(found)
         try:
             change = await self._change_password(who, found, username, old, new, address, is_gone)
         except Refusal as refused:
@@ -263,3 +263,8 @@ def session_value(token: Token, address: str, at_ms: int) -> bytes:
     return msgspec.json.encode(
         {"token_id": token.id, "device_id": token.device_id, "login_ms": at_ms, "address": address}
     )
+
+
+def _subject(found: Found | None) -> str:
+    """Whom a record is about. What nobody is called is not written: it may be a password in the wrong field."""
+    return found[0].username if found else "a name that nobody has"

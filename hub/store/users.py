@@ -34,15 +34,7 @@ class Users:
 
     async def create(self, username: str, password_hash: str, role: Role, expire_ms: int | None, now_ms: int) -> int:
         """The new user's id. Refuses a name that is taken."""
-        row = {
-            "username": username,
-            "password": password_hash,
-            "role": role,
-            "status": ACTIVE,
-            "expire_at": expire_ms,
-            "created_at": now_ms,
-            "updated_at": now_ms,
-        }
+        row = _new_row(username, password_hash, role, expire_ms, now_ms)
         try:
             async with self._database.writing() as connection:
                 made = await connection.execute(insert(users).values(row))
@@ -58,18 +50,7 @@ class Users:
 
     async def create_many(self, new: list[tuple[str, str, Role, int | None]], now_ms: int) -> list[int]:
         """The ids of (name, password hash, role, expiry), all made together or none. Refuses a name that is taken."""
-        rows = [
-            {
-                "username": username,
-                "password": password_hash,
-                "role": role,
-                "status": ACTIVE,
-                "expire_at": expire_ms,
-                "created_at": now_ms,
-                "updated_at": now_ms,
-            }
-            for username, password_hash, role, expire_ms in new
-        ]
+        rows = [_new_row(*user, now_ms) for user in new]
         names = [row["username"] for row in rows]
         try:
             async with self._database.transaction() as connection:
@@ -197,6 +178,18 @@ class Users:
         if session_id is not None:
             query = query.where(users.c.session_id == session_id)
         return await self._change(user_id, query)
+
+
+def _new_row(username: str, password_hash: str, role: Role, expire_ms: int | None, now_ms: int) -> dict[str, Any]:
+    return {
+        "username": username,
+        "password": password_hash,
+        "role": role,
+        "status": ACTIVE,
+        "expire_at": expire_ms,
+        "created_at": now_ms,
+        "updated_at": now_ms,
+    }
 
 
 def _matches(wanted: UserFilter) -> list[ColumnElement[bool]]:

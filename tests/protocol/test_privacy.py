@@ -1,7 +1,6 @@
 """Files that are their owner's alone: closed where they were open, refused where they cannot be closed."""
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,18 +9,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from protocol.privacy import OpenToOthers, close_to_others, keep_new_files_private, open_to_others
+from tests.kit.modes import mode
 
-
-@pytest.fixture(autouse=True)
-def umask() -> Iterator[None]:
-    """A careless one, and the process's own again afterwards."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+pytestmark = pytest.mark.usefixtures("careless_umask")
 
 
 def test_what_is_made_after_the_start_is_the_owners_alone(tmp_path: Path) -> None:

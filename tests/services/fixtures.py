@@ -5,6 +5,7 @@ asks for its own (`own_mariadb`, `own_redis`). The methods of the servers block:
 calls them through `asyncio.to_thread`.
 """
 
+import os
 import shutil
 import signal
 import tempfile
@@ -154,3 +155,11 @@ def start_agent(running: Callable[..., AgentProcess]) -> Callable[..., AgentProc
         return running(lambda directory: AgentProcess(directory, server, user, password, *options))
 
     return start
+
+
+@pytest.fixture
+def careless_umask() -> Iterator[None]:
+    """Everybody may use what is made, unless the program sees to it; the process's own again afterwards."""
+    before = os.umask(0)
+    yield
+    os.umask(before)

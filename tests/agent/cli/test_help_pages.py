@@ -9,7 +9,9 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from .help_pages import LANGUAGES, pages, written
+from tests.kit.help_pages import LANGUAGES
+
+from .help_pages import pages, written
 
 HEAVY = {"PyQt6", "aiohttp", "playwright", "sqlalchemy", "keyring", "structlog", "websockets", "pyqtgraph"}
 NO_PROSE = (

@@ -1,37 +1,26 @@
 """What the agent keeps on its computer is the trader's alone: made so, mended where it was not, and looked at."""
 
-import os
-import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from agent.cli.commands import app
+from tests.kit.modes import mode
 from tests.services.process import ROOT
 
 NOWHERE = ("--server", "http://127.0.0.1:9")
 
 
-@pytest.fixture(autouse=True)
-def umask() -> Iterator[None]:
-    """A careless one, and the process's own again afterwards."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
+pytestmark = pytest.mark.usefixtures("careless_umask")
 
 
 def agent(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """The program itself, as a person starts it."""
     command = [sys.executable, "-m", "agent", *arguments]
     return subprocess.run(command, input=typed, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_what_a_start_makes_is_its_owners_alone_whatever_the_shell_allows(tmp_path: Path) -> None:

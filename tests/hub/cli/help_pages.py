@@ -1,27 +1,10 @@
-"""All pages of `hub --help` in one language, as one text: `python -m tests.hub.cli.help_pages` writes the files that
-the test compares with, to be read before they are committed."""
+"""All pages of `hub --help`: `python -m tests.hub.cli.help_pages` writes the files that the test compares with, to be
+read before they are committed."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-LANGUAGES = ("en", "zh_CN")
-EVERY_PAGE = """
-import sys
-import typer
-from hub.__main__ import main
-from hub.cli import app
-
-def pages(command, path):
-    print(f"$ {' '.join(('hub', *path, '--help'))}", flush=True)
-    assert main([*path, "--help"]) == 0
-    print()
-    for name, inner in getattr(command, "commands", {}).items():
-        pages(inner, (*path, name))
-
-pages(typer.main.get_command(app), ())
-"""
+from tests.kit import help_pages
+from tests.kit.help_pages import LANGUAGES
 
 
 def written(language: str) -> Path:
@@ -29,12 +12,7 @@ def written(language: str) -> Path:
 
 
 def pages(language: str) -> str:
-    """As a person sees them on a terminal of 80 columns."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    environment |= {"HUB_LANGUAGE": language, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", EVERY_PAGE]
-    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True)
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
+    return help_pages.pages("hub", "hub.cli", language)
 
 
 if __name__ == "__main__":

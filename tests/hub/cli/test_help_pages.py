@@ -5,7 +5,9 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from .help_pages import LANGUAGES, pages, written
+from tests.kit.help_pages import LANGUAGES
+
+from .help_pages import pages, written
 
 NO_PROSE = (
     r"^\$ .*",

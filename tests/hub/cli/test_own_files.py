@@ -1,25 +1,14 @@
 """What the hub keeps on its machine is its own user's alone: made so, mended where it was not, and looked at."""
 
-import os
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.kit.modes import mode
+
 from .conftest import Hub
 
-
-@pytest.fixture(autouse=True)
-def umask() -> Iterator[None]:
-    """A careless one, and the process's own again afterwards."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+pytestmark = pytest.mark.usefixtures("careless_umask")
 
 
 def test_what_a_command_makes_is_its_owners_alone_whatever_the_shell_allows(hub: Hub, home: Path) -> None:
