@@ -23,7 +23,7 @@ from agent.language import _
 from agent.model.account import is_loopback, normal_server
 from agent.model.rules import Rules
 from protocol.messages import Increment
-from protocol.settings import LANGUAGES, N_, Program, setting, spoken, wanted
+from protocol.settings import LANGUAGES, N_, Program, setting, some_path, spoken, wanted
 
 ADDRESS: Final = N_("http:// or https://, a host and a port")
 SYMBOLS: Final = N_("symbols with commas between them, such as BTCUSDT,ETHUSDT")
@@ -130,6 +130,11 @@ class Settings(BaseSettings):
         except ValueError:
             raise wanted(_, ADDRESS) from None
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder(cls, value: object) -> object:
+        return some_path(value, _)
+
     @field_validator("data_dir", "vault_passphrase_file")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
@@ -196,9 +201,14 @@ class Settings(BaseSettings):
 
 def _address(url: str, safe: str, plain: str) -> str:
     """One spelling of an address without a path's last slash; the plain scheme is for this computer only."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in (safe, plain) or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError(_("takes {what}").format(what=f"{safe}://host"))
+    takes = ValueError(_("takes {what}").format(what=f"{safe}://host"))
+    try:
+        parts = urlsplit(url.strip())
+        is_good = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise takes from None
+    if not is_good or parts.scheme not in (safe, plain) or parts.username or parts.query or parts.fragment:
+        raise takes
     if parts.scheme == plain and not is_loopback(url.strip()):
         raise ValueError(
             _("plain {plain}:// is for this computer only; takes {safe}://").format(plain=plain, safe=safe)

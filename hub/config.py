@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from hub.language import _
 from hub.store_urls import is_ambiguous, is_database, is_redis
-from protocol.settings import N_, setting, wanted
+from protocol.settings import N_, setting, some_path, wanted
 
 EMBEDDED_REDIS = "embedded://"
 SECRET_BYTES = 32
@@ -69,7 +69,9 @@ class Settings(BaseSettings):
         secret=True,
         section="database.redis",
     )
-    host: str = setting(N_("The address to listen at."), "127.0.0.1")
+    host: str = setting(
+        N_("The address to listen at."), "127.0.0.1", takes=N_("an address or the name of a host"), pattern=r"^\S+$"
+    )
     port: int = setting(N_("The port to listen at; 0 takes a free one."), 8000, ge=0, le=65535)
     metrics_port: int | None = setting(
         N_("A port of its own for /metrics, at HUB_HOST; then it is at no other."),
@@ -146,6 +148,12 @@ class Settings(BaseSettings):
                 if isinstance(section.get(part), dict):
                     values.setdefault(field, url(section[part]))
         return values
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder(cls, path: object) -> object:
+        """Nothing is not the folder that the program happens to be started in."""
+        return some_path(path, _)
 
     @field_validator("timezone")
     @classmethod

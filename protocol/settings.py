@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
@@ -60,6 +61,13 @@ def wanted(text: Text, what: str) -> ValueError:
     """The error of a validator that can say no more than what the field takes."""
     _ = text
     return ValueError(_("takes {what}").format(what=text(what)))
+
+
+def some_path(path: object, text: Text) -> object:
+    """What is read as a path, which an empty text is not. Raises ValueError."""
+    if path == "":
+        raise wanted(text, N_("a path"))
+    return path
 
 
 class WrongSettings(Exception):
@@ -213,6 +221,8 @@ def _unknown(program: Program, given: Mapping[str, Mapping[str, Given]]) -> Iter
                 yield _no_such(program, spell(name), one.place, [spell(known) for known in names])
             elif in_file and name in program.sections:
                 yield from _unknown_in(program, name, program.sections[name], one)
+            elif isinstance(one.value, bool) and _bare(program.fields[name].annotation) in (int, float, Decimal):
+                yield _not_taken(program, name, one)  # which pydantic would take as 1 or 0
 
 
 def _unknown_in(program: Program, path: str, known: Mapping[str, Any], given: Given) -> Iterator[str]:
@@ -251,12 +261,17 @@ def _wrong(program: Program, fault: Any, given: Mapping[str, Mapping[str, Given]
     if not fault["loc"]:
         return str(fault["ctx"]["error"]) if "ctx" in fault else str(fault["msg"])
     name = str(fault["loc"][0])
-    field = program.fields[name]
     one = next((values[name] for values in given.values() if name in values), Given(None, _("default")))
     if fault["type"] == "value_error":
         return _("{name} ({place}): {why}.").format(
             name=program.variable(name), place=one.place, why=fault["ctx"]["error"]
         )
+    return _not_taken(program, name, one)
+
+
+def _not_taken(program: Program, name: str, one: Given) -> str:
+    _ = program.text
+    field = program.fields[name]
     says_value = _("{name} ({place}): takes {what}, not {value}.")
     sentence = _("{name} ({place}): takes {what}.") if is_secret(field) else says_value
     return sentence.format(name=program.variable(name), place=one.place, what=takes(field, _), value=repr(one.value))

@@ -59,10 +59,20 @@ class Access(BaseSettings):
     @classmethod
     def _address(cls, url: str) -> str:
         url = url.strip().rstrip("/")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(url):
             raise ValueError(_("is no address of a hub; takes {what}").format(what=_(ADDRESS)))
         return url
+
+
+def _is_address(url: str) -> bool:
+    """Whether it is `http(s)://host[:port][/path]`; who logs in is not said in it."""
+    try:
+        parts = urlsplit(url)
+        is_host = bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
+    except ValueError:  # a port out of range, half an IPv6 address, a host that no name server can be asked for
+        return False
+    rest = (parts.username, parts.query or None, parts.fragment or None)
+    return is_host and parts.scheme in ("http", "https") and rest == (None, None, None) and url.split() == [url]
 
 
 class SavedLogin(msgspec.Struct, frozen=True):

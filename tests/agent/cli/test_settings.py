@@ -13,35 +13,7 @@ from agent.cli.commands import app
 from agent.config import PROGRAM
 from tests.services.hub_process import clean_environment
 from tests.services.process import ROOT
-
-SECRET = "dontshowme"
-WRONG: dict[str, tuple[str, str, str]] = {
-    "letters turned": ("", "AGENT_ODER_AMOUNT=5", "the nearest is AGENT_ORDER_AMOUNT"),
-    "a wrong name in .env": (".env", "AGENT_SERVER=x", "AGENT_SERVER (.env); the nearest is AGENT_SERVER_URL"),
-    "a wrong name in agent.yaml": (
-        "agent.yaml",
-        "order_amuont: 5",
-        "order_amuont (agent.yaml, line 1); the nearest is order_amount",
-    ),
-    "a stake of nothing": ("", "AGENT_ORDER_AMOUNT=0", "takes a number over 0 (USDT), not '0'"),
-    "a stake of letters": (
-        "agent.yaml",
-        "order_amount: five",
-        "AGENT_ORDER_AMOUNT (agent.yaml, line 1): takes a number over 0",
-    ),
-    "a stake without end": ("", "AGENT_ORDER_AMOUNT=Infinity", "takes a number over 0"),
-    "a driver that is none": ("", "AGENT_DRIVER=okx", "takes one of paper, binance-web, not 'okx'"),
-    "symbols that are none": ("", "AGENT_ALLOWED_SYMBOLS=BTC/USDT", "takes symbols with commas between them"),
-    "no symbol": ("", "AGENT_ALLOWED_SYMBOLS=", "takes symbols with commas between them"),
-    "a share over one": ("", "AGENT_PAPER_REFUSAL_RATE=2", "takes a number from 0 to 1"),
-    "a hub of another scheme": ("", "AGENT_SERVER_URL=ftp://hub", "takes http:// or https://"),
-    "a proxy of another scheme": ("", f"AGENT_PROXY=ftp://u:{SECRET}@p:1", "takes http://host:port"),
-    "an exchange in the clear": ("", "AGENT_BINANCE_URL=http://binance.example", "is for this computer only"),
-    "neither yes nor no": ("", "AGENT_REPORT_SETTLEMENT=perhaps", "takes true or false, not 'perhaps'"),
-    "a language that is none": ("", "AGENT_LANGUAGE=klingon", "takes en or zh_CN"),
-    "a yaml that is a list": ("agent.yaml", "- 1", "agent.yaml: takes names and values"),
-    "a broken yaml": ("agent.yaml", "driver: [", "agent.yaml, line 2: is no YAML"),
-}
+from tests.wrong_settings import AGENT, SECRET, Wrong
 
 
 @pytest.fixture(autouse=True)
@@ -54,16 +26,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_setting_is_one_sentence(case: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, text, sentence = WRONG[case]
-    if file:
-        (home / file).write_text(text + "\n")
-    else:
-        monkeypatch.setenv(*text.split("=", 1))
+@pytest.mark.parametrize("wrong", AGENT.values(), ids=list(AGENT))
+def test_a_wrong_setting_is_one_sentence(wrong: Wrong, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong.put(home, monkeypatch.setenv)
     run = CliRunner().invoke(app, ["settings"])
     assert (run.exit_code, run.stdout) == (2, "")
-    assert sentence in run.stderr
+    assert wrong.answer in run.stderr
     assert len(run.stderr.splitlines()) == 1
     assert SECRET not in run.stderr
 

@@ -10,80 +10,17 @@ import pytest
 from hub.cli.access import PROGRAM
 from tests.services.hub_process import clean_environment
 from tests.services.process import ROOT
+from tests.wrong_settings import COMMANDS, SECRET, SERVER, Wrong
 
 from .conftest import Hub
 
-SECRET = "dontshowme"
-WRONG: dict[str, tuple[str, str, str]] = {
-    "letters turned": ("", "HUB_REDIS_ULR=redis://127.0.0.1", "the nearest is HUB_REDIS_URL"),
-    "a letter left out": ("", "HUB_DATABSE_URL=x", "the nearest is HUB_DATABASE_URL"),
-    "a setting of the command line": ("", "HUB_TIMOUT=5", "the nearest is HUB_TIMEOUT"),
-    "nothing like it": ("", "HUB_XYZZY=1", "`hub settings` lists them all"),
-    "a wrong name in .env": (".env", "HUB_PROT=8000", "HUB_PROT (.env); the nearest is HUB_PORT"),
-    "a wrong name in hub.yaml": (
-        "hub.yaml",
-        "port: 1\ntimezon: UTC",
-        "timezon (hub.yaml, line 2); the nearest is timezone",
-    ),
-    "a prefix in hub.yaml": ("hub.yaml", "HUB_PORT: 8000", "There is no setting HUB_PORT (hub.yaml, line 1)"),
-    "a wrong part of the section": ("hub.yaml", "database: {mysq: {}}", "the nearest is database.mysql"),
-    "a wrong key in it": ("hub.yaml", "database:\n  mysql: {hots: db}", "the nearest is database.mysql.host"),
-    "a section that is a word": ("hub.yaml", "database: mysql", "database (hub.yaml, line 1): takes mysql, redis"),
-    "a part that is a list": (
-        "hub.yaml",
-        "database: {redis: [1]}",
-        "database.redis (hub.yaml, line 1): takes host, port",
-    ),
-    "a port of letters in it": (
-        "hub.yaml",
-        "database: {redis: {port: six}}",
-        "database.redis.port (hub.yaml, line 1): takes a whole",
-    ),
-    "a port of letters": (
-        "",
-        "HUB_PORT=http",
-        "HUB_PORT (environment): takes a whole number from 0 to 65,535, not 'http'",
-    ),
-    "a port too high": ("", "HUB_PORT=65536", "not '65536'"),
-    "a port that kubernetes sets": ("", "HUB_PORT=tcp://10.0.0.1:80", "HUB_PORT (environment): takes a whole number"),
-    "a zone that is none": ("", "HUB_TIMEZONE=Mars", "'Mars' is no time zone; takes an IANA name"),
-    "a way of claiming that is none": ("", "HUB_CLAIMS=slow", "takes one of fast, strict, not 'slow'"),
-    "no heartbeat": ("", "HUB_HEARTBEAT_S=0", "takes a whole number from 1 to 300 (seconds)"),
-    "a session of no length": ("", "HUB_SESSION_HOURS=0", "takes a number over 0 to 720 (hours)"),
-    "a grace below nothing": ("", "HUB_RESULT_GRACE_S=-1", "from 0 to 3,600 (seconds)"),
-    "a form of lines that is none": (
-        "hub.yaml",
-        "log_format: xml",
-        "HUB_LOG_FORMAT (hub.yaml, line 1): takes one of console, json",
-    ),
-    "a short secret": ("", f"HUB_JWT_SECRET={SECRET}", "takes at least 32 bytes"),
-    "a published secret": (".env", "HUB_ADMIN_TOKEN=admin-secret-token", "is a word from public examples"),
-    "a database of another kind": (
-        "",
-        f"HUB_DATABASE_URL=postgresql://hub:{SECRET}@db/hub",
-        "is no database that the hub can use",
-    ),
-    "a database without a driver": ("", f"HUB_DATABASE_URL=mysql://hub:{SECRET}@db/hub", "mysql+asyncmy://"),
-    "a database's port of letters": ("", f"HUB_DATABASE_URL=mysql+asyncmy://hub:{SECRET}@db:x/hub", "is no database"),
-    "a Redis of another kind": ("", f"HUB_REDIS_URL=memcached://:{SECRET}@cache", "is no address of a Redis"),
-    "a Redis without a host": ("", "HUB_REDIS_URL=redis://", "is no address of a Redis"),
-    "a yaml that is a list": ("hub.yaml", "- port", "hub.yaml: takes names and values"),
-    "a yaml that is a word": ("hub.yaml", "port", "hub.yaml: takes names and values"),
-    "a broken yaml": ("hub.yaml", "port: 1\nhost: a: b", "hub.yaml, line 2: is no YAML"),
-    "a yaml with a tab": ("hub.yaml", "database:\n\tmysql: 1", "hub.yaml, line 2: is no YAML"),
-}
 
-
-@pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_setting_is_one_sentence(case: str, hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, text, sentence = WRONG[case]
-    if file:
-        (home / file).write_text(text + "\n")
-    else:
-        monkeypatch.setenv(*text.split("=", 1))
-    run = hub("migrate")
+@pytest.mark.parametrize("wrong", [*SERVER.values(), *COMMANDS.values()], ids=[*SERVER, *COMMANDS])
+def test_a_wrong_setting_is_one_sentence(wrong: Wrong, hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong.put(home, monkeypatch.setenv)
+    run = hub("settings")
     assert (run.code, run.out) == (2, "")
-    assert sentence in run.err
+    assert wrong.answer in run.err
     assert run.err.startswith("Error: ")
     assert len(run.err.splitlines()) == 2
     assert SECRET not in run.err
