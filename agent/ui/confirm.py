@@ -9,24 +9,24 @@ from typing import Final
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
 
 from agent.language import _
 from agent.model.engine import Mode
 from agent.model.events import Asked
 from agent.ui import words
-from agent.ui.widgets import Retold, label
+from agent.ui.widgets import Retold, Window, label
 
 TICK_MS: Final = 100
 
 
-class ConfirmWindow(QWidget):
+class ConfirmWindow(Window):
     """`answered` (order id, yes or no). `hub_ms` tells the hub's clock."""
 
     answered = pyqtSignal(int, bool)
 
     def __init__(self, asked: Asked, mode: Mode, hub_ms: Callable[[], int]) -> None:
-        super().__init__(None, Qt.WindowType.Window | Qt.WindowType.WindowStaysOnTopHint)
+        super().__init__(Qt.WindowType.WindowStaysOnTopHint)
         self._retold = told = Retold()
         self._asked, self._mode, self._hub_ms = asked, mode, hub_ms
         self.order_id = asked.order_id

@@ -267,7 +267,7 @@ class Desk:
         least = int(self.config.min_order_amount)
         steps = self.windows.begin_first_run(int(self.config.order_amount), least, int(self.config.max_order_amount))
         steps.language_wanted.connect(lambda name: self.change("language", name))
-        steps.done.connect(self._first_run_done)
+        steps.chosen.connect(self._first_run_done)
         steps.closed.connect(self.quit)
 
     def _first_run_done(self, server: str, username: str, stake: int) -> None:

@@ -18,16 +18,16 @@ from PyQt6.QtWidgets import (
 )
 
 from agent.language import LANGUAGES, _, current
-from agent.ui.widgets import Retold, label
+from agent.ui.widgets import Retold, Window, label
 
 STEPS = 4
 
 
-class FirstRun(QWidget):
-    """`language_wanted`, and `done` (server, user name, stake)."""
+class FirstRun(Window):
+    """`language_wanted`, and `chosen` (server, user name, stake)."""
 
     language_wanted = pyqtSignal(str)
-    done = pyqtSignal(str, str, int)
+    chosen = pyqtSignal(str, str, int)
     closed = pyqtSignal()
 
     def __init__(self, server: str, stake: int, lowest: int, highest: int) -> None:
@@ -43,6 +43,7 @@ class FirstRun(QWidget):
         self.stake.setSuffix(" USDT")
         self.steps, self.step = QStackedWidget(), label("muted")
         self.back, self.next = told.button(lambda: _("Back")), told.button(self._next_words, "main")
+        self.next.setDefault(True)
         self.back.clicked.connect(lambda: self._go(-1))
         self.next.clicked.connect(lambda: self._go(1))
         told.tell(self.setWindowTitle, lambda: _("bn-auto: first start"))
@@ -54,6 +55,9 @@ class FirstRun(QWidget):
         """After a change of the language."""
         self._retold.retranslate()
         self._go(0)
+
+    def reject(self) -> None:
+        """Qt: Esc, which ends no program."""
 
     def closeEvent(self, event: object) -> None:  # noqa: N802 Qt's name
         """Closed before it was done."""
@@ -114,7 +118,7 @@ class FirstRun(QWidget):
     def _go(self, by: int) -> None:
         to = self.steps.currentIndex() + by
         if to >= STEPS:
-            self.done.emit(self.server.text().strip(), self.username.text().strip(), self.stake.value())
+            self.chosen.emit(self.server.text().strip(), self.username.text().strip(), self.stake.value())
             return
         self.steps.setCurrentIndex(max(0, to))
         self.step.setText(_("Step {number} of {count}").format(number=max(0, to) + 1, count=STEPS))

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QFormLayout, QFrame, QLineEdit, QScrollArea, QVBoxLa
 
 from agent.language import _
 from agent.ui import words
-from agent.ui.widgets import Retold, label, show_only
+from agent.ui.widgets import Retold, Window, label, show_only
 
 SHOWN: Final = (
     "min_stake",
@@ -31,7 +31,7 @@ SHOWN: Final = (
 )
 
 
-class LimitsWindow(QWidget):
+class LimitsWindow(Window):
     """`rule_wanted` (key, text; "off" where the field is empty)."""
 
     rule_wanted = pyqtSignal(str, str)

@@ -4,14 +4,14 @@ The invariant: the button works only while the word stands in its field.
 """
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from agent.language import _
 from agent.model import consent
-from agent.ui.widgets import Retold
+from agent.ui.widgets import Retold, Window
 
 
-class LiveWindow(QWidget):
+class LiveWindow(Window):
     """`agreed` once the person has typed the word."""
 
     agreed = pyqtSignal()

@@ -9,12 +9,12 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.language import LANGUAGES, _, current
-from agent.ui.widgets import Retold, label
+from agent.ui.widgets import Retold, Window, label
 
 PASSWORD_LENGTH = 128
 
 
-class LoginWindow(QWidget):
+class LoginWindow(Window):
     """What the person wants leaves as `login_wanted` (server, user, password, remember) and `language_wanted`."""
 
     login_wanted = pyqtSignal(str, str, str, bool)
@@ -45,7 +45,8 @@ class LoginWindow(QWidget):
         self.problem.setVisible(bool(words()))
         for control in (self.server, self.username, self.password, self.enter, self.remember):
             control.setEnabled(not is_busy)
-        if not is_busy and self.isVisible():
+        fields = (self.server, self.username, self.password)
+        if not is_busy and not any(field.hasFocus() for field in fields):
             (self.password if self.username.text() else self.username).setFocus()
 
     def retranslate(self) -> None:
@@ -53,6 +54,9 @@ class LoginWindow(QWidget):
         self._retold.retranslate()
         self.language.setCurrentIndex(self.language.findData(current()))
         self.problem.setText(self._message())
+
+    def reject(self) -> None:
+        """Qt: Esc, which ends no program."""
 
     def closeEvent(self, event: object) -> None:  # noqa: N802 Qt's name
         """Closing it is the end, unless a session runs."""
@@ -64,7 +68,6 @@ class LoginWindow(QWidget):
         self.password.setMaxLength(PASSWORD_LENGTH)
         for field in (self.server, self.username, self.password):
             field.setMinimumWidth(260)
-            field.returnPressed.connect(self._want)
         self.language = QComboBox()
         for code, name in LANGUAGES.items():
             self.language.addItem(name, code)

@@ -6,19 +6,19 @@ The invariant: it shows events and holds no session; closing it cancels the logi
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from agent.drivers.binance.login.messages import Ended, LoginEvent, PersonNeeded, QrShown, Result, Started
 from agent.language import _
 from agent.model.reasons import Reason
 from agent.ui import shapes, words
-from agent.ui.widgets import Retold, label
+from agent.ui.widgets import Retold, Window, label
 
 SIDE = 260
 BOUND = (Result.BOUND, Result.BOUND_WITHOUT_EXPIRY)
 
 
-class QrWindow(QWidget):
+class QrWindow(Window):
     """`again_wanted` (with a visible browser or not), `cancel_wanted`."""
 
     again_wanted = pyqtSignal(bool)

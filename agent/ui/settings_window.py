@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QScrol
 
 from agent.language import LANGUAGES, _, current
 from agent.ui.preferences import NoticeClass, Preferences
-from agent.ui.widgets import Retold
+from agent.ui.widgets import Retold, Window
 
 Words = Callable[[], str]
 
@@ -40,7 +40,7 @@ UPS: Final[dict[object, Words]] = {
 }
 
 
-class SettingsWindow(QWidget):
+class SettingsWindow(Window):
     """`changed` (name of a preference, value); `autostart_wanted`."""
 
     changed = pyqtSignal(str, object)

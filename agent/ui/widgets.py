@@ -8,9 +8,26 @@ import html
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QAbstractButton, QCheckBox, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+from PyQt6.QtGui import QCloseEvent
+from PyQt6.QtWidgets import QAbstractButton, QCheckBox, QDialog, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 Words = Callable[[], str]
+
+
+class Window(QDialog):
+    """A window beside the main one: screen readers call it a dialog, and Esc closes it as its frame does."""
+
+    def __init__(self, more: Qt.WindowType = Qt.WindowType.Window) -> None:
+        super().__init__(None, Qt.WindowType.Window | more)
+
+    def reject(self) -> None:
+        """Qt: Esc."""
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 Qt's name
+        """Qt: QDialog's own would ask `reject` again."""
+        if event is not None:
+            event.accept()
 
 
 class Retold:

@@ -43,6 +43,12 @@ def test_every_control_is_what_it_looks_like(found: tuple[str, Found]) -> None:
     assert len(SHOWN) == sum(part["in"] == "application" for part in parts)
 
 
+def test_every_window_is_one_and_not_a_part_of_something(found: tuple[str, Found]) -> None:
+    _speech, parts = found
+    windows = [part["role"] for part in parts if part["in"] == "application"]
+    assert sorted(windows) == ["dialog"] * (len(SHOWN) - 2) + ["frame"] * 2
+
+
 def test_a_choice_among_entries_is_named_by_what_stands_beside_it(found: tuple[str, Found]) -> None:
     _speech, parts = found
     boxes = [part for part in parts if part["role"] == "combo box"]
