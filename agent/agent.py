@@ -22,6 +22,7 @@ from agent.trading import late_results as outbox
 from agent.trading.controls import Controls
 from agent.trading.executor import Executor
 from agent.trading.journal import Journal
+from agent.trading.spent import Spent
 from agent.trading.standing import Standing
 from agent.world import World, sleep_while
 from protocol import closes
@@ -51,6 +52,7 @@ class Account(msgspec.Struct, frozen=True):
     executor: Executor
     controls: Controls
     standing: Standing
+    spent: Spent
 
     async def close(self) -> None:
         """Give every file of the folder back; a second time does nothing."""
@@ -140,6 +142,11 @@ class Agent:
     def controls(self) -> Controls:
         """What a person changes while it runs."""
         return self._account.controls
+
+    @property
+    def spent(self) -> Spent:
+        """What limits count."""
+        return self._account.spent
 
     def refuses(self) -> Reason | None:
         """Why the exchange would not be given an order now."""

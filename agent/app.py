@@ -65,8 +65,8 @@ def build(
     link = Link(config.server_url, clock, stream, world)
     kept = _Kept(vault or open_vault(config.data_dir, config.vault_passphrase_file), accounts, owner)
 
-    def terms_of(controls: Controls, journal: Journal, drivers: Drivers, market: IndexPrices) -> ControlledTerms:
-        spent, moves = Spent(journal), Moves(market)
+    def terms_of(controls: Controls, spent: Spent, drivers: Drivers, market: IndexPrices) -> ControlledTerms:
+        moves = Moves(market)
         payouts, exchange = config.payouts(), facts.urls.web
         mode, now_ms = (lambda: drivers.current.mode), (lambda: clock.now().ms)
         return ControlledTerms(controls, spent, mode, exchange, payouts, now_ms, moves.of, stream)
@@ -80,7 +80,8 @@ def build(
         live = _live(config, facts, market, stream, journal, controls, kept, world)
         paper = PaperExchange(folder, _simulation(config), world, market if config.paper_market == "live" else None)
         drivers = Drivers(paper, live) if config.driver == paper.name else Drivers(live, paper)
-        terms = terms_of(controls, journal, drivers, market)
+        spent = Spent(journal)
+        terms = terms_of(controls, spent, drivers, market)
         gate = Gate(journal, clock, drivers, terms, world, decide)
         limit_s = config.submit_timeout_s
         executor = Executor(
@@ -97,7 +98,7 @@ def build(
             resolutions=controls.resolutions,
         )
         standing = Standing(controls, drivers, lambda: _live_is_off(controls, facts.urls.web), stream)
-        return Account(device_id, journal, drivers, executor, controls, standing)
+        return Account(device_id, journal, drivers, executor, controls, standing, spent)
 
     return Agent(
         credentials=credentials,

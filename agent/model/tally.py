@@ -5,7 +5,7 @@ and may be lost, and so may a stake whose gain or tie is only estimated; what li
 counts as today's; a gain counts once it is confirmed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -17,6 +17,8 @@ from agent.model.rules import Rules
 from protocol.messages import INCREMENT_SECONDS
 
 HOUR_MS: Final = 3_600_000
+OLD_MS: Final = 48 * HOUR_MS
+"""What ended so long ago is of no day that is today's anywhere."""
 NOTHING: Final = Decimal(0)
 
 
@@ -114,6 +116,25 @@ def tally(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> Tally
         last_loss_ms=last_loss_ms,
         last_placed_ms=last_ms,
     )
+
+
+def counting(facts: Collection[Fact], now_ms: int) -> list[Fact]:
+    """Those that make a difference to a tally of this moment, or of a later one: not what is old and certain, but for
+    each mode's newest order and what came after its last certain gain."""
+    old_ms = now_ms - OLD_MS
+    newest: dict[Mode, int] = {}
+    last_gain: dict[Mode, tuple[int, int]] = {}
+    for fact in facts:
+        newest[fact.mode] = max(fact.placed_ms, newest.get(fact.mode, fact.placed_ms))
+        if fact.result == "won" and fact.is_confirmed and fact.ends_ms < old_ms:
+            last_gain[fact.mode] = max(_by_end(fact), last_gain.get(fact.mode, _by_end(fact)))
+
+    def counts(fact: Fact) -> bool:
+        if fact.ends_ms >= old_ms or not fact.is_confirmed or fact.placed_ms == newest[fact.mode]:
+            return True
+        return fact.mode not in last_gain or _by_end(fact) >= last_gain[fact.mode]
+
+    return [fact for fact in facts if counts(fact)]
 
 
 def holds_until_ms(facts: Iterable[Fact], mode: Mode, now_ms: int, rules: Rules) -> int:

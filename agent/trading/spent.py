@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from agent.model.engine import Entry
-from agent.model.tally import Fact, fact_of
+from agent.model.tally import Fact, counting, fact_of
 from agent.trading.journal import FILE_NAME, Journal
 
 KEPT_MS: Final = 7 * 86_400_000
 """More than a day, the longest position and the longest pause anybody will want."""
+RENEWED_MS: Final = 3_600_000
+"""So often what is of no account any more is left out: an order waits for what is counted."""
 
 
 class Spent:
@@ -21,6 +23,8 @@ class Spent:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._facts: dict[int, Fact] | None = None
+        self._counting: dict[int, Fact] = {}
+        self._counting_ms = 0
         self.version = 0
         """Another one whenever a fact changes."""
         journal.watch(self._note)
@@ -29,7 +33,10 @@ class Spent:
         """What may count at this moment of the hub's clock, and what a clock that was set back calls the future."""
         if self._facts is None:
             self._facts = {fact.order_id: fact for fact in _facts(self._journal, now_ms - KEPT_MS)}
-        return self._facts.values()
+        if not self._counting_ms <= now_ms < self._counting_ms + RENEWED_MS:  # a clock that was set back counts others
+            self._counting = {fact.order_id: fact for fact in counting(self._facts.values(), now_ms)}
+            self._counting_ms = now_ms
+        return self._counting.values()
 
     def _note(self, entry: Entry) -> None:
         if self._facts is None:
@@ -39,8 +46,9 @@ class Spent:
             self.version += 1
         if fact is None:
             self._facts.pop(entry.order.id, None)
+            self._counting.pop(entry.order.id, None)
         else:
-            self._facts[entry.order.id] = fact
+            self._facts[entry.order.id] = self._counting[entry.order.id] = fact
 
 
 def read(folder: Path, since_ms: int = 0) -> list[Fact]:

@@ -25,7 +25,6 @@ from agent.model.tally import tally
 from agent.model.usage import Usage, usage
 from agent.trading.controls import Controls
 from agent.trading.questions import Questions
-from agent.trading.spent import Spent
 from agent.ui.decisions import Decisions
 from agent.ui.state import Bar, Placing
 from agent.vault import Vault
@@ -63,7 +62,7 @@ class DeskSession:
         self.decisions = Decisions(placing)
         self._exchange = facts_of(config).urls.web
         self.agent = self._build(credentials)
-        self._spent: Spent | None = None
+        self._is_begun = False
         self._task: asyncio.Task[object] | None = None
 
     async def run(self, *, wait_for_hub: bool) -> SessionEnded:
@@ -94,7 +93,7 @@ class DeskSession:
 
     def begin(self) -> None:
         """Logged in: the account's folder is known for certain by now."""
-        self._spent = Spent(self.agent.journal)
+        self._is_begun = True
         if self.controls.is_paused:
             self.decisions.placing = Placing.PAUSED
 
@@ -129,7 +128,7 @@ class DeskSession:
         held = self.controls.held()
         stakes = held.rules.stakes
         stake = stakes.get("", min(stakes.values(), default=Decimal(0)))
-        facts = () if self._spent is None else self._spent.at(now_ms)
+        facts = self.agent.spent.at(now_ms) if self._is_begun else ()
         case = Case(held.rules, stake, tally(facts, mode, now_ms, held.rules), now_ms)
         rows = usage(case, self._config.limits(), held.own)
         no_consent = consent.refusal(held.consent, self._exchange) if mode is Mode.LIVE else None

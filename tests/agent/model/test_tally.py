@@ -1,5 +1,6 @@
 """What orders come to today: what is not certain counts as the worst."""
 
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from agent.model.engine import Mode
 from agent.model.limits import Case, check
 from agent.model.rules import Rules
-from agent.model.tally import Fact, tally
+from agent.model.tally import Fact, counting, tally
 
 NOON_MS = 1_790_000_000_000
+DAY_MS = 86_400_000
 STAKE = Decimal(5)
 WON = Decimal(4)
 
@@ -57,3 +59,25 @@ def test_losses_in_a_row_end_with_a_win_that_is_certain() -> None:
     rules = Rules(losses_in_a_row=2, timezone="UTC")
     assert refused_by(rules, confirmed(1, "lost"), estimated(2)) == "limit.losses_in_a_row"
     assert refused_by(rules, confirmed(1, "lost"), confirmed(2)) is None
+
+
+def a_fact(order_id: int, chance: random.Random) -> Fact:
+    """Of the last five days, or of the next after a clock was set back."""
+    at_ms = NOON_MS + chance.randrange(-5 * DAY_MS, DAY_MS)
+    result = chance.choice([None, "won", "lost", "lost", "tie"])
+    profit = {"won": WON, "lost": -STAKE}.get(result or "", Decimal(0))
+    mode = chance.choice(list(Mode))
+    return Fact(order_id, mode, STAKE, at_ms, at_ms + 600_000, result, chance.random() < 0.7, profit)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_left_out_as_old_makes_no_difference_to_any_later_tally(seed: int) -> None:
+    chance = random.Random(seed)
+    facts = [a_fact(number, chance) for number in range(chance.choice([5, 60, 400]))]
+    left = counting(facts, NOON_MS)
+    for later_ms in (0, DAY_MS // 2, 3 * DAY_MS):
+        for rules in (Rules(), Rules(losses_in_a_row=3, pause_minutes=60)):
+            for mode in Mode:
+                now_ms = NOON_MS + later_ms
+                assert tally(left, mode, now_ms, rules) == tally(facts, mode, now_ms, rules)
+    assert len(facts) < 400 or len(left) < 300

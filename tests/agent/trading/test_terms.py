@@ -10,13 +10,13 @@ import pytest
 
 from agent.model.account import Owner
 from agent.model.clock import HubTime
-from agent.model.engine import Conclusion, Mode, Refused, Submission
+from agent.model.engine import Conclusion, Mode, Refused, Settlement, Submission
 from agent.model.events import Events
 from agent.trading.controls import Controls
 from agent.trading.journal import Journal
 from agent.trading.spent import Spent
 from agent.trading.terms import Approved, ControlledTerms
-from protocol.messages import INCREMENTS, Increment, Order
+from protocol.messages import INCREMENTS, Increment, Order, SettledAs
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MIDNIGHT = datetime(2026, 11, 26, tzinfo=ZONE)
@@ -61,6 +61,10 @@ class Trader:
         self.journal.note_submitting(order.id, said)
         return order.id
 
+    def settles(self, order_id: int, result: SettledAs) -> None:
+        self.journal.note_outcome(order_id, Conclusion("success", executed_ms=self.now_ms()))
+        self.journal.note_settled(order_id, Settlement(self.now_ms(), result, "confirmed", Decimal(0)))
+
 
 @pytest.fixture
 def trader(tmp_path: Path) -> Iterator[Trader]:
@@ -103,3 +107,15 @@ def test_what_only_time_changes_is_reckoned_anew_after_a_moment(trader: Trader) 
     assert isinstance(trader.asks(), Refused)
     trader.now += timedelta(seconds=60)
     assert isinstance(trader.asks(), Approved)
+
+
+def test_a_clock_that_is_set_back_by_days_finds_what_had_become_old(trader: Trader) -> None:
+    trader.controls.set_rule("orders_per_day", "2")
+    assert isinstance(trader.asks(), Approved)
+    trader.settles(trader.places(), "lost")
+    trader.now += timedelta(days=3)
+    trader.settles(trader.places(), "won")
+    trader.now += timedelta(days=3)
+    assert isinstance(trader.asks(), Approved)
+    trader.now -= timedelta(days=6)
+    assert isinstance(trader.asks(), Refused), "two are today's: the one of today, and the one of the future"
