@@ -4,18 +4,21 @@ The invariants: a chart is of one mode; each has a sentence that says the same, 
 is loaded when the charts are first looked at.
 """
 
+import gc
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
 from math import nan
 from typing import Any, Final
 
-from PyQt6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QGraphicsItem, QSizePolicy, QVBoxLayout, QWidget
 
 from agent.language import _
 from agent.model.engine import Mode
 from agent.ui import words
-from agent.ui.figures import Figures, WinRate, thinned
+from agent.ui.figures import Figures, WinRate, rounded, thinned
 from agent.ui.palette import LIGHT, Colours
 from agent.ui.rows import Rows
 from agent.ui.sentences import hops
@@ -29,10 +32,17 @@ PER_CENT: Final = (-6, 106)
 """With room for the mark of a share of all, or of none."""
 PARTS: Final = 200
 """A line of more points than a window is wide costs time and shows no more."""
+SIDES: Final = ("left", "bottom")
+BREATH_MS: Final = 50
+"""Between two charts: an order that comes meanwhile waits for one of them at most."""
+LEAST_SPAN_S: Final = 60.0
+LEAST_SPAN_USDT: Final = 1.0
+LEAST_SPAN_MS: Final = 10.0
+"""An axis is at least so long."""
 
 
 class Charts(QWidget):
-    """Three charts under each other; `show_rows` draws only while they can be seen."""
+    """Three charts under each other; `show_rows` draws only while they can be seen, one after the other."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,13 +53,18 @@ class Charts(QWidget):
         self._plots: list[Any] = []
         self.said = [label() for _chart in range(3)]
         self._column = QVBoxLayout(self)
+        self._names: list[str] | None = None
+        self._to_draw: list[int] = []
+        self._breath = QTimer(self)
+        self._breath.setSingleShot(True)
+        self._breath.timeout.connect(self._draw_next)
 
     def dress(self, colours: Colours) -> None:
         """Other colours."""
         self._colours = colours
         for plot in self._plots:
             plot.setBackground(colours.surface)
-            for side in ("left", "bottom"):
+            for side in SIDES:
                 plot.getAxis(side).setPen(colours.line)
                 plot.getAxis(side).setTextPen(colours.text)
         if self._plots:
@@ -60,8 +75,9 @@ class Charts(QWidget):
         """Draw these, once somebody looks; what is drawn already is not drawn again."""
         is_new = rows is not self._rows or mode is not self._mode
         self._rows, self._mode = rows, mode
-        if is_new and self.isVisible():
-            self._draw()
+        if is_new and self.isVisible() and self._plots:
+            self._to_draw = [0, 1, 2]
+            self._draw_next()
 
     def retranslate(self) -> None:
         """After a change of the language."""
@@ -73,6 +89,7 @@ class Charts(QWidget):
         if not self._plots:
             self._make()
             self.dress(self._colours)
+            gc.freeze()  # what was loaded for it stays: a walk through it would block the loop
         self._draw()
 
     def resizeEvent(self, _event: object) -> None:  # noqa: N802 Qt's name
@@ -103,12 +120,16 @@ class Charts(QWidget):
             plot.setMenuEnabled(False)
             plot.hideButtons()
             plot.showGrid(y=True, alpha=0.2)
+            plot.disableAutoRange()
+            for side in SIDES:  # an axis and its grid cost ten times what the line does: painted when they change
+                plot.getAxis(side).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             plot.setMinimumHeight(least)
             plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             self._plots.append(plot)
             self._column.addWidget(self._retold.label(title, "heading"))
             self._column.addWidget(said)
             self._column.addWidget(plot, 1)
+        self._plots[2].getAxis("bottom").setStyle(showValues=False)  # the last orders, whichever they are
         self._make_lines(*self._plots)
 
     def _make_lines(self, profit: Any, rates: Any, latency: Any) -> None:
@@ -116,7 +137,6 @@ class Charts(QWidget):
         import pyqtgraph
 
         self._profit, self._zero = profit.plot(stepMode="right"), profit.addLine(y=0)
-        rates.setYRange(*PER_CENT, padding=0)
         self._bars = pyqtgraph.ErrorBarItem(beam=0.1)
         rates.addItem(self._bars)
         self._rates = rates.plot(pen=None, symbol="o")
@@ -135,32 +155,46 @@ class Charts(QWidget):
             line.setSymbolBrush(colour)
 
     def _draw(self) -> None:
+        """All, at once."""
         if not self._plots:
             return
+        self._to_draw = []
+        for chart in range(3):
+            self._draw_one(chart)
+
+    def _draw_next(self) -> None:
+        if self._to_draw:
+            self._draw_one(self._to_draw.pop(0))
+        if self._to_draw:
+            self._breath.start(BREATH_MS)
+
+    def _draw_one(self, chart: int) -> None:
         self._figures.follow(self._rows)
-        for draw in (self._draw_profit, self._draw_rates, self._draw_hops):
-            draw()
-        for plot, said in zip(self._plots, self.said, strict=True):
-            plot.setAccessibleName(said.text())
+        (self._draw_profit, self._draw_rates, self._draw_hops)[chart]()
+        self._plots[chart].setAccessibleName(self.said[chart].text())
         self._make_room()
 
     def _draw_profit(self) -> None:
         points = self._figures.curve(self._mode)
         drawn = thinned(points, PARTS)
-        self._profit.setData([s for s, _total in drawn], [total for _s, total in drawn])
+        seconds, totals = [s for s, _total in drawn] or [time.time()], [total for _s, total in drawn] or [0.0]
+        self._profit.setData(seconds, totals)
+        _fit(self._plots[0], rounded(*_ends(seconds), LEAST_SPAN_S), rounded(*_ends([0.0, *totals]), LEAST_SPAN_USDT))
         mode = words.mode(self._mode)
         if not points:
             return self.said[0].setText(_("{mode}: no position is settled yet.").format(mode=mode))
         said, profit = _("{mode}: {profit} USDT in {count} settled positions."), Decimal(str(points[-1][1]))
-        return self.said[0].setText(said.format(mode=mode, profit=words.profit(profit), count=len(points)))
+        return self.said[0].setText(said.format(mode=mode, profit=words.profit(profit), count=f"{len(points):,}"))
 
     def _draw_rates(self) -> None:
         rates = self._figures.win_rates(self._mode)
         names = [f"{rate.symbol} {words.increment(rate.increment)}" for rate in rates]
         self.said[1].setText("\n".join(map(_rate_words, names, rates)) or _("Needs positions that were won or lost."))
         plot, places = self._plots[1], list(range(len(rates)))
-        plot.getAxis("bottom").setTicks([list(enumerate(names))])
-        plot.setXRange(-0.5, max(1, len(rates)) - 0.5)
+        if names != self._names:
+            self._names = names
+            plot.getAxis("bottom").setTicks([list(enumerate(names))])
+        _fit(plot, (-0.5, max(1, len(rates)) - 0.5), PER_CENT)
         values = [100 * rate.rate for rate in rates]
         below = [100 * (rate.rate - rate.low) for rate in rates]
         above = [100 * (rate.high - rate.rate) for rate in rates]
@@ -181,6 +215,8 @@ class Charts(QWidget):
             known = sorted(value for value in values if value is not None)
             if known:
                 said.append(_("{hop} {sign} {ms} ms").format(hop=name, sign=sign, ms=known[len(known) // 2]))
+        highest = max((value for values, _name in parts for value in values if value is not None), default=0)
+        _fit(self._plots[2], (-1.0, float(max(len(ways), 1))), rounded(0.0, highest, LEAST_SPAN_MS))
         none = _("No order has come yet.")
         self.said[2].setText(_("Median: {hops}").format(hops=" · ".join(said)) if said else none)
 
@@ -189,7 +225,17 @@ def _rate_words(name: str, rate: WinRate) -> str:
     said = _("{name}: {rate}% ({low}% to {high}%), break-even {even}%, won {won}, lost {lost}")
     shares = {"rate": rate.rate, "low": rate.low, "high": rate.high, "even": rate.break_even}
     shown = {key: f"{100 * share:.1f}" for key, share in shares.items()}
-    return said.format(name=name, won=rate.won, lost=rate.lost, **shown)
+    return said.format(name=name, won=f"{rate.won:,}", lost=f"{rate.lost:,}", **shown)
+
+
+def _ends(values: list[float]) -> tuple[float, float]:
+    return min(values, default=0.0), max(values, default=0.0)
+
+
+def _fit(plot: Any, across: tuple[float, float], up: tuple[float, float]) -> None:
+    """Show this range; an axis whose range stays is not painted anew."""
+    if plot.viewRange() != [list(across), list(up)]:
+        plot.setRange(xRange=across, yRange=up, padding=0)
 
 
 def _pen(colour: str, width: int = 2) -> Any:

@@ -5,6 +5,7 @@ window is made, once; closing a window never stops what is executing.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -182,6 +183,7 @@ class Desk:
             self.first_stake = None
         view = _with_terms(msgspec.structs.replace(view, mode=mode), session)
         self.windows.open_account()
+        gc.freeze()  # a walk through rows and windows, which stay, would block the loop for a tenth of a second
         self._keep_awake(view)
         return view
 
@@ -191,6 +193,7 @@ class Desk:
             await self.session.watch()
 
     def _logged_out(self, why: Words) -> None:
+        gc.unfreeze()
         self.awake.release()
         self.windows.close_account(why, is_last=self.ended.done())
 

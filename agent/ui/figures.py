@@ -3,10 +3,9 @@
 The invariants: what follows a change costs what changed, not what is there; the modes are never added together.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable
-from itertools import accumulate
-from math import ceil, sqrt
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, log2, sqrt
 from typing import Final
 
 import msgspec
@@ -52,20 +51,48 @@ class _Group:
             self.paid += by
 
 
+class _Curve:
+    """The settled positions of one mode in their order, and the profit so far after each."""
+
+    def __init__(self) -> None:
+        self._settled: list[tuple[int, int, float]] = []
+        self._points: list[Point] = []
+
+    def put(self, settled_ms: int, order_id: int, profit: float) -> None:
+        """One more position."""
+        one = settled_ms, order_id, profit
+        place = bisect_left(self._settled, one)
+        self._settled.insert(place, one)
+        del self._points[place:]
+
+    def take_out(self, settled_ms: int, order_id: int, profit: float) -> None:
+        """One less."""
+        place = bisect_left(self._settled, (settled_ms, order_id, profit))
+        del self._settled[place], self._points[place:]
+
+    def points(self) -> Sequence[Point]:
+        """All of it; what came before the last change is not summed up again."""
+        total = self._points[-1][1] if self._points else 0.0
+        for settled_ms, _id, profit in self._settled[len(self._points) :]:
+            total = round(total + profit, 8)
+            self._points.append((settled_ms / 1000, total))
+        return self._points
+
+
 class Figures:
     """Of the rows that it `follow`s."""
 
     def __init__(self) -> None:
         self._rows = Rows()
         self._groups: dict[tuple[Mode, str, Increment], _Group] = {}
-        self._settled: dict[Mode, list[tuple[int, int, float]]] = {mode: [] for mode in Mode}
+        self._curves = {mode: _Curve() for mode in Mode}
 
     def follow(self, rows: Rows) -> None:
         """Take in what has changed."""
         before, self._rows = self._rows, rows
         changed = rows.changed_since(before)
         if changed is None:
-            self._groups, self._settled = {}, {mode: [] for mode in Mode}
+            self._groups, self._curves = {}, {mode: _Curve() for mode in Mode}
             before, changed = Rows(), list(rows.values())
         for row in changed:
             known = before.get(row.order.id)
@@ -78,11 +105,9 @@ class Figures:
         groups = {key[1:]: group for key, group in self._groups.items() if key[0] is mode and group.won + group.lost}
         return [_win_rate(symbol, increment, group) for (symbol, increment), group in sorted(groups.items())]
 
-    def curve(self, mode: Mode) -> list[Point]:
+    def curve(self, mode: Mode) -> Sequence[Point]:
         """The profit so far after each settled position."""
-        settled = self._settled[mode]
-        totals = accumulate(profit for _ms, _id, profit in settled)
-        return [(ms / 1000, round(total, 8)) for (ms, _id, _profit), total in zip(settled, totals, strict=True)]
+        return self._curves[mode].points()
 
     def _count(self, row: Row, by: int) -> None:
         if row.result in ("won", "lost"):
@@ -90,11 +115,9 @@ class Figures:
             self._groups.setdefault(key, _Group()).count(row, by)
         if row.profit is None or row.settled_ms is None:
             return
-        settled, point = self._settled[row.mode], (row.settled_ms, row.order.id, float(row.profit))
-        if by > 0:
-            insort(settled, point)
-        else:
-            del settled[bisect_left(settled, point)]
+        curve, profit = self._curves[row.mode], float(row.profit)
+        change = curve.put if by > 0 else curve.take_out
+        change(row.settled_ms, row.order.id, profit)
 
 
 def wilson(won: int, count: int) -> tuple[float, float]:
@@ -107,7 +130,15 @@ def wilson(won: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def thinned(points: list[Point], parts: int) -> list[Point]:
+def rounded(low: float, high: float, least: float) -> tuple[float, float]:
+    """A range around both with a little room, at least `least` wide. Its ends are steps of a sixteenth to a
+    thirty-second of it: while a line grows, its axis mostly stays as it is."""
+    step = 2.0 ** ceil(log2(max(high - low, least) / 32))
+    begin, end = floor(low / step - 0.5) * step, ceil(high / step + 0.5) * step
+    return begin, max(end, begin + least)
+
+
+def thinned(points: Sequence[Point], parts: int) -> Sequence[Point]:
     """At most three points for each of so many parts: its lowest, its highest and its last, in their order."""
     if len(points) <= 3 * parts:
         return points

@@ -10,7 +10,7 @@ from agent.model import events
 from agent.model.engine import Mode
 from agent.model.events import End, Event
 from agent.model.reasons import Reason
-from agent.ui.figures import Figures, thinned, wilson
+from agent.ui.figures import Figures, rounded, thinned, wilson
 from agent.ui.rows import Stage
 from agent.ui.sentences import Tone, hops, missed, next_order
 from agent.ui.state import Bar, Placing, View, reduce
@@ -162,6 +162,19 @@ def test_a_long_curve_is_thinned_to_its_extremes_and_its_end() -> None:
     assert drawn[-1] == points[-1]
     assert {total for _, total in drawn} >= {0.0, 999.0}
     assert thinned(points[:300], 100) == points[:300]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "least"), [(0, 0, 1), (-3, 17.3, 1), (1.7e9, 1.7e9 + 86_400, 60), (0, 0.4, 10)]
+)
+def test_the_range_of_an_axis_has_its_line_in_it_and_seldom_changes(low: float, high: float, least: float) -> None:
+    begin, end = rounded(low, high, least)
+    span = max(high - low, least)
+    assert begin <= low
+    assert end >= high
+    assert least <= end - begin <= 1.2 * span
+    ranges = {rounded(low, high + step * span / 1_000, least) for step in range(100)}
+    assert len(ranges) <= 5
 
 
 def test_figures_that_followed_every_change_are_those_of_somebody_who_comes_last() -> None:
