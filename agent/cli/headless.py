@@ -28,7 +28,7 @@ def logger(form: Format = "text") -> Any:
     """One line an event, on stderr: in colour for people, or JSON for a service's log."""
     stamp = structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False)
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(),
+        colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
         pad_event_to=24,
         # The default prints local variables with a trace: the session's token would reach the log.
         exception_formatter=structlog.dev.plain_traceback,

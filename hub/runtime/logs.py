@@ -1,6 +1,7 @@
 """How the hub logs: structlog, a line an event, on stderr."""
 
 import logging
+import os
 import sys
 from typing import Literal
 
@@ -15,7 +16,7 @@ def configure(style: Literal["console", "json"]) -> None:
         structlog.processors.JSONRenderer()
         if style == "json"
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
             # The default prints local variables with a trace: passwords and tokens would reach the log.
             exception_formatter=structlog.dev.plain_traceback,
         )
