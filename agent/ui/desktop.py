@@ -147,7 +147,7 @@ class Desk:
             said = clean(error)
             return self._logged_out(lambda: said)
         if problem:
-            self.windows.main.log.add(events.HubSaid("VAULT", problem), _now_ms())
+            self.windows.main.log.note(lambda: problem, _now_ms())
         return await self._after(ended)
 
     async def log_out(self) -> None:
@@ -221,10 +221,10 @@ class Desk:
         if isinstance(error, KeyboardInterrupt):  # before signals had their handlers
             return self.quit()
         _log.error("a slot failed", exc_info=error)
-        self.windows.main.log.add(events.HubSaid(type(error).__name__, str(error)), _now_ms())
+        said = clean(f"{type(error).__name__}: {error}")
+        self.windows.main.log.note(lambda: _("A part of the program failed ({why}).").format(why=said), _now_ms())
         if self.windows.login.isVisible():
-            said = clean(f"{type(error).__name__}: {error}")
-            self.windows.login.say(lambda: said)
+            self.windows.login.say(lambda: _("A part of the program failed ({why}).").format(why=said))
         return None
 
     def change(self, name: str, value: object) -> None:

@@ -4,15 +4,15 @@ The invariant: a line is one line, whatever its facts hold.
 """
 
 from collections import deque
+from functools import partial
 from typing import Final
 
 from PyQt6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from agent.language import _
-from agent.lines import line
 from agent.model.events import ClockChanged, Event
-from agent.ui import words
-from agent.ui.widgets import Retold
+from agent.ui import log_words, words
+from agent.ui.widgets import Retold, Words
 from protocol.text import clean
 
 KEPT: Final = 2_000
@@ -24,7 +24,7 @@ class LogPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._retold = Retold()
-        self._events: deque[tuple[int, Event]] = deque(maxlen=KEPT)
+        self._said: deque[tuple[int, Words]] = deque(maxlen=KEPT)
         self._waiting: list[str] = []
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
@@ -37,8 +37,12 @@ class LogPanel(QWidget):
     def add(self, event: Event, now_ms: int) -> None:
         """One more event; each heartbeat's clock is no news."""
         if not isinstance(event, ClockChanged):
-            self._events.append((now_ms, event))
-            self._waiting.append(_line(event, now_ms))
+            self.note(partial(log_words.said, event), now_ms)
+
+    def note(self, said: Words, now_ms: int) -> None:
+        """One more line, of what is no event."""
+        self._said.append((now_ms, said))
+        self._waiting.append(_line(said, now_ms))
 
     def flush(self) -> None:
         """Show what has been added."""
@@ -50,10 +54,8 @@ class LogPanel(QWidget):
         """All of it in the language of today."""
         self._retold.retranslate()
         self._waiting.clear()
-        self.text.setPlainText("\n".join(_line(event, now_ms) for now_ms, event in self._events))
+        self.text.setPlainText("\n".join(_line(said, now_ms) for now_ms, said in self._said))
 
 
-def _line(event: Event, now_ms: int) -> str:
-    said, facts = line(event)
-    shown = " ".join(f"{name}={clean(value)}" for name, value in facts.items() if value is not None)
-    return f"{words.time_of_day(now_ms)}  {said}  {shown}"
+def _line(said: Words, now_ms: int) -> str:
+    return f"{words.time_of_day(now_ms)}  {clean(said())}"

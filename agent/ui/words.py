@@ -4,17 +4,21 @@ The invariants: each is made when it is shown, so that a change of the language 
 outside in it (the hub's words, the exchange's, a person's name) is `clean`, one line without marks that steer a reader.
 """
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from agent.language import _
 from agent.model.engine import Mode
 from agent.model.moments import local
-from agent.model.reasons import Reason
+from agent.model.reasons import N_, Reason
 from agent.ui.rows import Row, Stage
 from agent.ui.sentences import Said
 from agent.ui.state import Placing
+from protocol.messages import Order
 from protocol.text import clean
 
 NOTHING: Final = "–"
@@ -65,13 +69,51 @@ _RULES: Final[dict[str, Callable[[], str]]] = {
     "losses_in_a_row": lambda: _("Losses in a row"),
     "profit_per_day": lambda: _("Profit of the day"),
     "fall_from_peak": lambda: _("Fall from the day's peak"),
+    "increments": lambda: _("Increments"),
+    "directions": lambda: _("Directions"),
+    "min_payout": lambda: _("Smallest payout ratio"),
+    "gap_s": lambda: _("Gap between orders"),
+    "max_move": lambda: _("Move of the index"),
+    "stake": lambda: _("Stake"),
 }
+_DAYS: Final[dict[str, Callable[[], str]]] = {
+    "mon": lambda: _("Mon"),
+    "tue": lambda: _("Tue"),
+    "wed": lambda: _("Wed"),
+    "thu": lambda: _("Thu"),
+    "fri": lambda: _("Fri"),
+    "sat": lambda: _("Sat"),
+    "sun": lambda: _("Sun"),
+}
+_HERE: Final[dict[str, str]] = {
+    "window.over": N_("it expired before it could be submitted"),
+    "unanswered": N_("nobody answered in time"),
+    "session.unbound": N_("there is no session at the exchange, log in there first"),
+    "session.over": N_("the session at the exchange is over, log in there again"),
+    "session.ends_soon": N_("the session at the exchange ends in {minutes} minutes, log in there again"),
+    "login.captcha": N_("the page asks something that only you may answer: show the browser"),
+    "live.no_consent": N_("LIVE has not been switched on: choose LIVE and read its risks"),
+    "live.newer_text": N_("there is more to be told of LIVE now: choose LIVE again and read its risks"),
+    "live.other_exchange": N_("LIVE was switched on for {accepted} and not for {now}: choose LIVE again"),
+}
+"""What a window says otherwise than a terminal, where there are commands and no buttons."""
+_CODED: Final[dict[str, dict[str, Callable[[], str]]]] = {
+    **dict.fromkeys(("increment", "increments"), _INCREMENTS),
+    **dict.fromkeys(("direction", "directions"), _DIRECTIONS),
+    **dict.fromkeys(("day", "days"), _DAYS),
+    **dict.fromkeys(("key", "hit"), _RULES),
+}
+"""Facts that are codes: windows have words for them."""
 
 
 _BY_THE_PERSON: Final[dict[str, Callable[[], str]]] = {
     "person.refused": lambda: _("refused by you"),
     "paused": lambda: _("Paused"),
 }
+
+
+_BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
+"""A space that a template has beside a fact that is Latin where commands are typed."""
 
 
 def states() -> list[str]:
@@ -93,6 +135,16 @@ def direction(code: str) -> str:
 def increment(code: str) -> str:
     """How long a contract runs."""
     return _INCREMENTS[code]()
+
+
+def contract(order: Order) -> str:
+    """What is traded: symbol, direction and how long."""
+    return f"{order.symbol_name} {direction(order.direction)} {increment(order.time_increments)}"
+
+
+def payout_ratio(ratio: Decimal) -> str:
+    """In per cent."""
+    return f"{(100 * ratio).normalize():f}%"
 
 
 def placing(which: Placing) -> str:
@@ -133,8 +185,33 @@ def result(code: str) -> str:
 
 
 def why(reason: Reason | None) -> str:
-    """A reason as a sentence; empty where there is none."""
-    return "" if reason is None else clean(reason.text(_))
+    """A reason as a sentence, with the names that the windows have; empty where there is none."""
+    if reason is None:
+        return ""
+    if reason.code == "paused" and not any(letter.isalnum() for letter in reason.facts.get("reason", "")):
+        return _("paused by you")
+    coded = {name: _in_words(name, fact) for name, fact in reason.facts.items() if name in _CODED}
+    if coded:
+        reason = msgspec.structs.replace(reason, facts={**reason.facts, **coded})
+    here = _HERE.get(reason.code)
+    text = reason.text(lambda template: _(here or template))
+    text = _BETWEEN_CHINESE.sub("", text) if coded else text
+    return clean(_headed(text) if reason.code.startswith("limit.") else text)
+
+
+def why_beside(name: str, reason: Reason) -> str:
+    """The same where the limit's name stands already."""
+    return why(reason).removeprefix(rule(name)).lstrip(":： ")
+
+
+def _headed(text: str) -> str:
+    """With the limit's name where its key stands first, as it is typed in a terminal."""
+    key = text.replace("：", ":").partition(":")[0]
+    return f"{rule(key)}{text[len(key) :]}" if key in _RULES else text
+
+
+def _in_words(name: str, codes: str) -> str:
+    return re.sub(r"\w+", lambda found: _CODED[name][found[0]]() if found[0] in _CODED[name] else found[0], codes)
 
 
 def sentence(said: Said) -> str:
@@ -156,6 +233,11 @@ def profit(value: Decimal | None) -> str:
         return NOTHING
     sign = MINUS if value < 0 else "+" if value > 0 else ""
     return f"{sign}{abs(value):,.2f}"
+
+
+def together(text: str) -> str:
+    """A figure and its unit on one line."""
+    return re.sub(r"(?<=\d) (?=[^\W\d])", "\u00a0", text)
 
 
 def time_of_day(ms: int | None) -> str:

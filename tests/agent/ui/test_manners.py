@@ -91,7 +91,7 @@ def test_an_error_in_a_slot_is_shown_and_the_program_goes_on(tmp_path: Path) -> 
     wrong = """QTimer.singleShot(50, lambda: print("the window says", desk.windows.login.problem.text(), flush=True))
         raise ValueError("a slot that fails")"""
     with program(tmp_path, wrong) as started:
-        wait_for(started, "the window says ValueError: a slot that fails")
+        wait_for(started, "the window says A part of the program failed (ValueError: a slot that fails).")
         assert started.poll() is None
         started.send_signal(signal.SIGINT)
         assert started.wait(12) == 0
