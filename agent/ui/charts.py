@@ -12,8 +12,8 @@ from itertools import islice
 from math import nan
 from typing import Any, Final
 
-from PyQt6.QtCore import QTimer
-from PyQt6.QtWidgets import QGraphicsItem, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtCore import QRect, Qt, QTimer
+from PyQt6.QtWidgets import QGraphicsItem, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from agent.language import _
 from agent.model.engine import Mode
@@ -101,7 +101,9 @@ class Charts(QWidget):
         margins = self._column.contentsMargins()
         width = max(1, self.width() - margins.left() - margins.right())
         for said in self.said:
-            said.setMinimumHeight(said.heightForWidth(width) if said.text() else 0)
+            height = _lines_height(said, width)
+            if said.minimumHeight() != height:
+                said.setFixedHeight(height)
 
     def _make(self) -> None:
         import pyqtgraph
@@ -109,7 +111,7 @@ class Charts(QWidget):
         pyqtgraph.setConfigOptions(antialias=True)
         titles: tuple[Callable[[], str], ...] = (
             lambda: _("Profit and loss, USDT"),
-            lambda: _("Win rate in per cent (line: 95 in 100 lie in it; diamond: break-even rate)"),
+            lambda: _("Win rate in per cent (line: 95 per cent interval, diamond: break-even rate)"),
             lambda: _("Latency of the last orders, ms"),
         )
         least = max(LEAST_HEIGHT, LEAST_LINES * self.fontMetrics().height())
@@ -219,6 +221,14 @@ class Charts(QWidget):
         _fit(self._plots[2], (-1.0, float(max(len(ways), 1))), rounded(0.0, highest, LEAST_SPAN_MS))
         none = _("No order has come yet.")
         self.said[2].setText(_("Median: {hops}").format(hops=" · ".join(said)) if said else none)
+
+
+def _lines_height(said: QLabel, width: int) -> int:
+    """Of its text alone: `heightForWidth` is never less than what it had before."""
+    if not said.text():
+        return 0
+    hole = QRect(0, 0, width, 0)
+    return said.fontMetrics().boundingRect(hole, int(Qt.TextFlag.TextWordWrap), said.text()).height()
 
 
 def _rate_words(name: str, rate: WinRate) -> str:

@@ -6,7 +6,7 @@ The invariants: it renders the last view, at most every `FLUSH_MS`, and decides 
 import time
 from typing import Final
 
-from PyQt6.QtCore import QByteArray, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QByteArray, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QFrame,
@@ -21,6 +21,7 @@ from PyQt6.QtWidgets import (
 )
 
 from agent.language import _
+from agent.model.engine import Mode
 from agent.model.events import Event
 from agent.ui import shapes, words
 from agent.ui.charts import Charts
@@ -30,7 +31,7 @@ from agent.ui.palette import LIGHT, Colours
 from agent.ui.panel import Panel
 from agent.ui.sentences import Said, Tone, next_order
 from agent.ui.state import Placing, View
-from agent.ui.widgets import Retold, label, show_only
+from agent.ui.widgets import Retold, label, restyle
 from protocol.text import clean
 
 FLUSH_MS: Final = 80
@@ -58,7 +59,8 @@ class MainWindow(QMainWindow):
         self.shape, self.sentence, self.notice, self.mode = label(), label("sentence"), label("problem"), label("mode")
         self.mode.setWordWrap(False)
         self.slept, self.hide_slept = label("problem"), told.button(lambda: _("Hide this notice"))
-        self.sleep_notice = QWidget()
+        self.sleep_notice, self.unknown_notice = QWidget(), QWidget()
+        self.show_unknown = told.button(lambda: _("Show the order"))
         self.stop = told.button(lambda: self._stop_words(), "stop")
         self.settings = told.button(lambda: _("Settings…"))
         self.log_out = told.button(lambda: _("Log out"))
@@ -66,7 +68,7 @@ class MainWindow(QMainWindow):
         self.tabs = QTabWidget()
         self._arrange()
         self._connect()
-        self.resize(1280, 800)
+        self.resize(_first_size(self))
 
     # what is shown
 
@@ -143,10 +145,13 @@ class MainWindow(QMainWindow):
             self.sentence.setText(words.sentence(said))
             self.shape.setPixmap(shapes.pixmap(said.tone, self._colours.of(said.tone), 40))
             self.mode.setText(words.mode(view.mode))
+            restyle(self.mode, "live", is_on=view.mode is Mode.LIVE)
         self.setWindowTitle(clean(f"{words.mode(view.mode)} · {view.username} · {view.server} · bn-auto"))
         self.stop.setText(self._stop_words())
+        restyle(self.stop, "places", is_on=view.placing is Placing.PAUSED)
         self.stop.setEnabled(view.ended is None)
-        show_only(self.notice, bool(view.unknown), _unknown_words(view))
+        self.notice.setText(_unknown_words(view))
+        self.unknown_notice.setVisible(bool(view.unknown))
         self.slept.setText(_slept_words(view))
         self.sleep_notice.setVisible(view.slept_s is not None)
 
@@ -156,22 +161,33 @@ class MainWindow(QMainWindow):
     def _press(self) -> None:
         (self.go_wanted if self._view.placing is Placing.PAUSED else self.stop_wanted).emit()
 
+    def _go_to_unknown(self) -> None:
+        """To the first order that waits for the person's word."""
+        if self._view.unknown:
+            self.tabs.setCurrentIndex(0)
+            self.orders.reveal(self._view.unknown[0].order.id)
+
     def _banner(self) -> QFrame:
         banner = QFrame()
         banner.setObjectName("banner")
         grid = QGridLayout(banner)
         grid.setColumnStretch(1, 1)
+        grid.setRowStretch(0, 1)
         self.shape.setFixedSize(44, 44)
         grid.addWidget(self.shape, 0, 0, 3, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.sentence, 0, 1)
-        grid.addWidget(self.notice, 1, 1)
-        grid.addWidget(self.sleep_notice, 2, 1)
-        slept = QHBoxLayout(self.sleep_notice)
-        slept.setContentsMargins(0, 0, 0, 0)
-        slept.addWidget(self.slept, 1)
-        slept.addWidget(self.hide_slept)
-        grid.addWidget(self.mode, 0, 2, 3, 1)
-        grid.addWidget(self.stop, 0, 3, 3, 1)
+        notices = (
+            (self.unknown_notice, self.notice, self.show_unknown),
+            (self.sleep_notice, self.slept, self.hide_slept),
+        )
+        for line, (place, said, button) in enumerate(notices, start=1):
+            grid.addWidget(place, line, 1)
+            row = QHBoxLayout(place)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.addWidget(said, 1)
+            row.addWidget(button)
+        grid.addWidget(self.mode, 0, 2, 3, 1, Qt.AlignmentFlag.AlignVCenter)
+        grid.addWidget(self.stop, 0, 3, 3, 1, Qt.AlignmentFlag.AlignVCenter)
         return banner
 
     def _arrange(self) -> None:
@@ -221,6 +237,7 @@ class MainWindow(QMainWindow):
         self.settings.clicked.connect(self.settings_wanted)
         self.log_out.clicked.connect(self.log_out_wanted)
         self.hide_slept.clicked.connect(self.sleep_seen)
+        self.show_unknown.clicked.connect(self._go_to_unknown)
         stop = QShortcut(QKeySequence("Ctrl+."), self)
         stop.activated.connect(self.stop_wanted)
         self._timers = []
@@ -238,13 +255,20 @@ class MainWindow(QMainWindow):
 
 
 def _unknown_words(view: View) -> str:
-    said = _("Outcome unknown: {count}. Look at the exchange, then say below what became of them.")
+    said = _("Outcome unknown: {count}. Look at the exchange, then say what became of each.")
     return said.format(count=len(view.unknown))
 
 
 def _slept_words(view: View) -> str:
     said = _("This computer slept for {time}. Orders that expired meanwhile: {count}; none is placed late.")
     return "" if view.slept_s is None else said.format(time=words.duration(view.slept_s), count=view.missed_asleep)
+
+
+def _first_size(window: QWidget) -> QSize:
+    """Wide enough for a table with its reasons where the screen is."""
+    screen = window.screen()
+    room = QSize(0, 0) if screen is None else 0.9 * screen.availableSize()
+    return room.boundedTo(QSize(1440, 900)).expandedTo(QSize(1280, 800))
 
 
 def _now_ms() -> int:

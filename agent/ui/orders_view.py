@@ -85,6 +85,14 @@ class OrdersView(QWidget):
             self.table.selectRow(place)
             self.table.scrollTo(self.model.index(place, 0))
 
+    def reveal(self, order_id: int) -> None:
+        """Show it, whatever was looked for."""
+        if self.model.place(order_id) is None:
+            self.search.clear()
+            self.outcomes.setCurrentIndex(0)
+        self.select(order_id)
+        self.table.setFocus()
+
     def retranslate(self) -> None:
         """After a change of the language."""
         self._retold.retranslate()
@@ -114,6 +122,7 @@ class OrdersView(QWidget):
             rows.setDefaultSectionSize(table.fontMetrics().height() + 10)
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setStretchLastSection(True)
+            columns.setHighlightSections(False)
             columns.setResizeContentsPrecision(ROWS_MEASURED)
             columns.sortIndicatorChanged.connect(lambda _column, _order: self._fit_columns())
         chosen = table.selectionModel()
@@ -125,7 +134,7 @@ class OrdersView(QWidget):
         heading = QFontMetrics(self.table.font())
         for column in range(len(COLUMNS) - 1):
             sign = SIGN if column == self.model.sorted_by else 0
-            wide = round(1.15 * heading.horizontalAdvance(COLUMNS[column].heading())) + 12 + sign
+            wide = round(1.05 * heading.horizontalAdvance(COLUMNS[column].heading())) + 12 + sign
             known = [heading.horizontalAdvance(text) + 12 for text in WIDEST.get(column, list)()]
             self.table.setColumnWidth(column, max(wide, self.table.sizeHintForColumn(column) + 4, *known))
         self.table.setColumnWidth(len(COLUMNS) - 1, LEAST_WIDTH)
@@ -153,7 +162,7 @@ class OrdersView(QWidget):
         parts.addWidget(self.details)
         parts.setStretchFactor(0, 3)
         parts.setStretchFactor(1, 2)
-        parts.setSizes([330, 260])
+        parts.setSizes([380, 210])
         parts.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.addLayout(top)

@@ -144,14 +144,28 @@ def _sheet(colours: Colours, text_pt: float) -> str:
     return f"""
     QLabel#sentence {{ font-size: {largest}pt; font-weight: 600; }}
     QLabel#heading {{ font-size: {large}pt; font-weight: 600; }}
+    QLabel#group {{ font-weight: 600; padding-top: 8px; }}
     QLabel#muted {{ color: {colours.muted}; }}
     QLabel#problem {{ color: {colours.needs_you}; font-weight: 600; }}
-    QLabel#mode {{ font-weight: 700; font-size: {large}pt; }}
+    QLabel#mode {{ font-weight: 700; font-size: {large}pt; padding: 8px 14px; border-radius: 6px;
+        border: 2px solid {colours.line}; }}
+    QLabel#mode[live="true"] {{ background: {colours.text}; color: {colours.window}; border-color: {colours.text}; }}
     QFrame#banner {{ background: {colours.surface}; border: 1px solid {colours.line}; border-radius: 6px; }}
+    QGroupBox {{ background: {colours.surface}; border: 1px solid {colours.line}; border-radius: 6px;
+        margin-top: 1.7em; }}
+    QGroupBox::title {{ subcontrol-origin: margin; subcontrol-position: top left; left: 2px; top: 2px;
+        color: {colours.muted}; }}
     QPushButton {{ padding: 5px 12px; }}
     QPushButton#stop {{ font-size: {larger}pt; font-weight: 700; padding: 10px 26px; border-radius: 6px;
         background: {colours.needs_you}; color: {colours.window}; border: 2px solid {colours.needs_you}; }}
+    QPushButton#stop[places="true"] {{ background: {colours.accent}; color: {colours.on_accent};
+        border-color: {colours.accent}; }}
     QPushButton#stop:focus {{ border: 2px solid {colours.text}; }}
+    QPushButton#stop:disabled {{ background: {colours.raised}; color: {colours.muted}; border-color: {colours.line}; }}
+    QPushButton#refuse {{ font-weight: 600; padding: 6px 16px; border: 2px solid {colours.muted}; border-radius: 4px;
+        background: {colours.raised}; color: {colours.text}; }}
+    QPushButton#refuse:focus {{ border-color: {colours.text}; }}
+    QLabel#code {{ border: 1px solid {colours.line}; border-radius: 6px; }}
     QPushButton#main {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: 600;
         border: 2px solid {colours.accent}; border-radius: 4px; padding: 6px 16px; }}
     QPushButton#main:focus {{ border: 2px solid {colours.text}; }}

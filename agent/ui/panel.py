@@ -27,7 +27,7 @@ from agent.ui import words
 from agent.ui.refusals import clock_words
 from agent.ui.sentences import missed
 from agent.ui.state import DAY_MS, Bar, Placing, View
-from agent.ui.widgets import Retold, label, show_only
+from agent.ui.widgets import Retold, label, restyle, show_only
 from protocol.text import clean
 
 CLOCK_FAR_OFF_MS = 2_000
@@ -62,6 +62,7 @@ class Panel(QWidget):
         self.bars = Bars()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 6, 0)
+        self._column.setSpacing(4)
         self._arrange()
         self._connect()
 
@@ -90,7 +91,7 @@ class Panel(QWidget):
         self.missed.setText("\n".join([head, *lines]) if today.count else none)
 
     def _render_link(self, view: View, now_ms: int) -> None:
-        self.link.setText(_link(view, now_ms))
+        self.link.setText(words.together(_link(view, now_ms)))
         offset_ms = view.offset_ms or 0
         is_off = view.is_connected and abs(offset_ms) > CLOCK_FAR_OFF_MS
         show_only(self.clock, is_off, clock_words(-offset_ms / 1000) if is_off else "")
@@ -140,6 +141,8 @@ class Panel(QWidget):
         box = QGroupBox()
         self._retold.tell(box.setTitle, title)
         column = QVBoxLayout(box)
+        column.setContentsMargins(10, 6, 10, 8)
+        column.setSpacing(5)
         for part in parts:
             column.addWidget(part)
         self._column.addWidget(box)
@@ -166,6 +169,7 @@ class Bars(QWidget):
         super().__init__()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
         self._shown: dict[str, tuple[QLabel, QProgressBar]] = {}
 
     def show_bars(self, bars: tuple[Bar, ...]) -> None:
@@ -179,9 +183,7 @@ class Bars(QWidget):
             text.setText(said)
             line.setAccessibleName(said)
             line.setValue(min(100, int(100 * bar.used / bar.limit)) if bar.limit else 100)
-            if line.property("refuses") != (bar.refuses is not None):
-                line.setProperty("refuses", bar.refuses is not None)
-                line.setStyleSheet(line.styleSheet())
+            restyle(line, "refuses", is_on=bar.refuses is not None)
 
     def _new(self, rule: str) -> tuple[QLabel, QProgressBar]:
         text, line = label(), QProgressBar()
@@ -209,7 +211,9 @@ def _bar_words(bar: Bar) -> str:
         limit=words.amount(bar.limit),
         left=words.amount(bar.left),
     )
-    return said if bar.refuses is None else f"{said} · {words.why(bar.refuses)}"
+    if bar.refuses is None:
+        return said
+    return f"{said}\n" + _("Refuses the next order: {why}").format(why=words.why_beside(bar.rule, bar.refuses))
 
 
 def _link(view: View, now_ms: int) -> str:
@@ -220,15 +224,15 @@ def _link(view: View, now_ms: int) -> str:
         return _("Not connected: {why}. Next try in {seconds} s.").format(why=clean(view.lost), seconds=seconds)
     if view.uncertainty_ms is None:
         return _("Connected")
-    return _("Connected. Round trip {trip} ms, hub's clock {offset} s (±{uncertainty} ms)").format(
-        trip=max(0, 2 * (view.uncertainty_ms - 1)),
-        offset=f"{(view.offset_ms or 0) / 1000:+.1f}",
-        uncertainty=view.uncertainty_ms,
-    )
+    trip_ms, offset = max(0, 2 * (view.uncertainty_ms - 1)), f"{(view.offset_ms or 0) / 1000:+.1f}"
+    clock = _("Round trip {trip} ms · hub's clock {offset} s (±{uncertainty} ms)")
+    return "\n".join((_("Connected"), clock.format(trip=trip_ms, offset=offset, uncertainty=view.uncertainty_ms)))
 
 
 def _exchange(view: View) -> str:
     if view.exchange is None or view.exchange.state == "unbound":
+        if view.mode is Mode.LIVE:
+            return _("No session at the exchange. LIVE needs one.")
         return _("No session at the exchange. Paper needs none.")
     until = words.date_time(view.exchange.until_ms) if view.exchange.until_ms else _("not known, five days at most")
     if view.exchange.state == "over":

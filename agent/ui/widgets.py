@@ -99,3 +99,10 @@ def show_only(shown: QWidget, is_shown: bool, text: str = "") -> None:
     if isinstance(shown, QLabel | QAbstractButton):
         shown.setText(text)
     shown.setVisible(is_shown)
+
+
+def restyle(shown: QWidget, name: str, *, is_on: bool) -> None:
+    """Let the style sheet see it; where nothing changes nothing is drawn anew."""
+    if shown.property(name) != is_on:
+        shown.setProperty(name, is_on)
+        shown.setStyleSheet(shown.styleSheet())
