@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +24,12 @@ from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from agent import language
-from agent.drivers.binance.login.messages import QrShown
-from agent.model import events
+from agent.drivers.binance.login.messages import Ended, LoginEvent, PersonNeeded, QrShown, Result, Started
+from agent.model import consent, events
 from agent.model.engine import Mode
 from agent.model.events import End
 from agent.model.reasons import Reason
-from agent.ui import refusals
+from agent.ui import refusals, words
 from agent.ui.confirm import ConfirmWindow
 from agent.ui.first_run import STEPS, FirstRun
 from agent.ui.limits_window import LimitsWindow
@@ -41,11 +42,13 @@ from agent.ui.qr_window import QrWindow
 from agent.ui.rows import Rows
 from agent.ui.settings_window import SettingsWindow
 from agent.ui.state import Bar, Placing, View, reduce
+from agent.ui.widgets import Words
 from protocol.messages import Increment, Order
 
 THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 INCREMENTS: Final[tuple[Increment, ...]] = ("TEN_MINUTE", "THIRTY_MINUTE", "ONE_HOUR")
 GUIDE: Final = ("first-run-2", "login", "main-placing", "main-limit", "main-charts", "confirm", "limits", "live", "qr")
+AHEAD_MS: Final = 310
 FLAT: Final = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
 PICTURES: Final = Path(__file__).parents[1] / "agent" / "docs" / "pictures"
 Made = Iterator[tuple[str, QWidget]]
@@ -66,7 +69,7 @@ def scripted(count: int = 24) -> View:
     view = View(server="https://hub.example", stake=Decimal(5), bars=bars)
     view = reduce(view, events.LoggedIn("alice", 7, now + 20 * 3_600_000, now + 40 * 86_400_000), now)
     view = reduce(view, events.Connected("s1", "alice"), now)
-    view = reduce(view, events.ClockChanged(310, 9), now)
+    view = reduce(view, events.ClockChanged(AHEAD_MS, 9), now)
     for number in range(count):
         view = _order(view, number, now - (count - number) * 600_000)
     return view
@@ -74,8 +77,10 @@ def scripted(count: int = 24) -> View:
 
 def _order(view: View, number: int, at_ms: int) -> View:
     symbol, direction = ("BTCUSDT", "ETHUSDT")[number % 2], ("LONG", "SHORT")[number % 3 == 0]
-    order = Order(number + 1, INCREMENTS[number % 3], symbol, direction, 60, at_ms - 38 - number, at_ms + 60_000)
-    view = reduce(view, events.OrderReceived(order, at_ms, Mode.PAPER), at_ms)
+    order = Order(
+        number + 1, INCREMENTS[number % 3], symbol, direction, 60, at_ms + AHEAD_MS - 38 - number, at_ms + 60_000
+    )
+    view = reduce(view, events.OrderReceived(order, at_ms + AHEAD_MS, Mode.PAPER), at_ms)
     if number % 9 == 4:
         reason = Reason("limit.max_stake", {"stake": "7", "max": "5"})
         return reduce(view, events.OrderRefused(order.id, "rejected", Mode.PAPER, reason), at_ms)
@@ -92,34 +97,71 @@ def _order(view: View, number: int, at_ms: int) -> View:
     return reduce(view, settled, at_ms + 500_000)
 
 
-def main_windows() -> Made:
-    view = scripted()
-    change = msgspec.structs.replace
+def main_states() -> dict[str, tuple[View, int]]:
+    """What the main window may show, and which order is selected."""
+    view, change = scripted(), msgspec.structs.replace
     used_up = Reason("limit.loss_per_day", {"used": "45", "at_risk": "5", "stake": "5", "max": "50"})
-    states: dict[str, View] = {
-        "placing": view,
-        "empty": change(view, rows=Rows()),
-        "paused": change(view, placing=Placing.PAUSED),
-        "halted": change(view, halt="maintenance at the exchange"),
-        "offline": reduce(view, events.Disconnected("connection refused", 8.0), now_ms()),
-        "limit": change(view, bars=(*view.bars[:1], Bar("loss_per_day", Decimal(45), Decimal(50), used_up))),
-        "slept": reduce(view, events.Slept(5_400), now_ms()),
-        "live": change(view, mode=Mode.LIVE, exchange=events.ExchangeSession("bound", now_ms() + 10**8, None)),
+    certain = change(view, rows=Rows.of(row for row in view.rows.values() if row.outcome != "unknown"))
+    bound = events.ExchangeSession("bound", now_ms() + 10**8, None)
+    return {
+        "placing": (certain, 21),
+        "unknown": (view, 10),
+        "asks": (change(certain, placing=Placing.CONFIRM), 8),
+        "empty": (change(view, rows=Rows()), 0),
+        "paused": (change(certain, placing=Placing.PAUSED), 5),
+        "halted": (change(certain, halt="maintenance at the exchange"), 0),
+        "offline": (reduce(certain, events.Disconnected("connection refused", 8.0), now_ms()), 21),
+        "limit": (change(certain, bars=(*view.bars[:1], Bar("loss_per_day", Decimal(45), Decimal(50), used_up))), 5),
+        "slept": (reduce(view, events.Slept(5_400), now_ms()), 10),
+        "clock": (change(certain, offset_ms=-95_000), 21),
+        "live": (change(certain, mode=Mode.LIVE, exchange=bound), 21),
+        "live-unbound": (change(certain, mode=Mode.LIVE, refuses=Reason("session.unbound")), 21),
     }
-    for name, shown in states.items():
+
+
+def main_windows() -> Made:
+    for name, (shown, selected) in main_states().items():
         window = _main(shown)
-        window.orders.select(10 if name != "limit" else 5)
+        window.orders.select(selected)
+        yield f"main-{name}", window
+    view = scripted()
+    for name, rows in (("charts", view.rows), ("charts-empty", Rows())):
+        window = _main(msgspec.structs.replace(view, rows=rows))
+        window.tabs.setCurrentIndex(1)
+        window.charts.show_rows(rows, view.mode)
         yield f"main-{name}", window
     window = _main(view)
-    window.tabs.setCurrentIndex(1)
-    window.charts.show_rows(view.rows, view.mode)
-    yield "main-charts", window
-    window = _main(view)
-    for row in view.rows.values():
-        window.heard(events.OrderReceived(row.order, row.received_ms, row.mode), row.received_ms)
+    for event in a_day(view):
+        window.heard(event, now_ms())
     window.log.flush()
     window.tabs.setCurrentIndex(2)
     yield "main-log", window
+
+
+def a_day(view: View) -> Iterator[events.Event]:
+    """One event of each kind."""
+    order, paper = view.rows[1].order, Mode.PAPER
+    reached = Reason("limit.orders_per_day", {"used": "40", "max": "40"})
+    yield from (events.LoggedIn("alice", 7, now_ms()), events.Connected("s1", "alice"))
+    yield events.ExchangeSession("bound", now_ms() + 10**8, None)
+    yield events.OrderReceived(order, now_ms(), paper)
+    yield from (events.Asked(1, order, Decimal(5), Decimal("0.80"), now_ms()), events.AskedOver(1))
+    yield from (
+        events.Submitting(1, Decimal(5), Decimal("0.80"), paper),
+        events.Executed(1, "success", paper, None, "P1"),
+    )
+    yield from (events.Reported(1, "success", paper), events.Settled(1, paper, "won", "estimated", Decimal(4)))
+    yield events.Settled(1, paper, "lost", "confirmed", Decimal(-5))
+    yield events.OrderRefused(2, "rejected", paper, reached)
+    yield events.LimitReached(paper, reached)
+    yield events.Executed(3, "unknown", paper, Reason("driver.interrupted"), None)
+    yield events.Resolved(3, "failed", "person")
+    yield events.NotReported(3, paper, Reason("hub.answered", {"status": "500"}))
+    yield events.RatioRefused("TEN_MINUTE", Decimal("0.80"), Decimal("0.78"))
+    yield from (events.TradingChanged(is_live=True, is_paused=False, reason=None), events.Slept(5_400))
+    yield from (events.HaltChanged(2, "maintenance at the exchange"), events.HaltChanged(2, None))
+    yield from (events.Disconnected("connection refused", 8.0), events.HubSaid("UNAVAILABLE", "the database is away"))
+    yield events.SessionEnded(End.SESSION_OVER, "")
 
 
 def _main(view: View) -> MainWindow:
@@ -129,14 +171,52 @@ def _main(view: View) -> MainWindow:
     return window
 
 
-def small_windows() -> Made:
-    login = LoginWindow("http://127.0.0.1:8000", "alice", is_remembered=True)
-    yield "login", login
+REFUSED: Final = (
+    "wrong password",
+    "too many attempts",
+    "account expired",
+    "account disabled",
+    "role",
+    "update the older one",
+)
+"""Words of hubs for which the login window has its own."""
+
+
+def login_windows() -> Made:
+    yield "login", LoginWindow("http://127.0.0.1:8000", "alice", is_remembered=True)
+    yield "login-first", LoginWindow("http://127.0.0.1:8000", "", is_remembered=False)
+    told: dict[str, Words] = {}
     for end in End:
+        told[end.name.lower()] = partial(refusals.words, events.SessionEnded(end, "connection refused"))
+    for reason in REFUSED:
+        told[reason.replace(" ", "-")] = partial(refusals.words, events.SessionEnded(End.REFUSED, reason))
+    told["waiting"] = partial(refusals.waiting, "connection refused", 8.0)
+    for name, said in told.items():
         refused = LoginWindow("http://127.0.0.1:8000", "alice", is_remembered=False)
-        ended = events.SessionEnded(end, "connection refused")
-        refused.say(lambda ended=ended: refusals.words(ended))  # type: ignore[misc]
-        yield f"login-{end.name.lower()}", refused
+        refused.say(said)
+        yield f"login-{name}", refused
+    busy = LoginWindow("http://127.0.0.1:8000", "alice", is_remembered=True)
+    busy.say(lambda: language._("Logging in…"), is_busy=True)
+    yield "login-busy", busy
+
+
+def qr_windows() -> Made:
+    yield "qr-starting", QrWindow()
+    heard: dict[str, tuple[LoginEvent, ...]] = {
+        "qr": (QrShown("https://accounts.example/qr/4f1c", 1),),
+        "qr-browser": (Started(is_headed=True),),
+        "qr-person": (QrShown("https://accounts.example/qr/4f1c", 2), PersonNeeded()),
+        **{f"qr-{result.name.lower()}": (Ended(result, "chromium"),) for result in Result},
+    }
+    for name, told in heard.items():
+        window = QrWindow()
+        for event in told:
+            window.heard(event)
+        yield name, window
+
+
+def small_windows() -> Made:
+    yield from login_windows()
     for step in range(STEPS):
         first = FirstRun("http://127.0.0.1:8000", 5, 5, 200)
         for _press in range(step):
@@ -145,16 +225,20 @@ def small_windows() -> Made:
     order = Order(7, "TEN_MINUTE", "BTCUSDT", "LONG", 60, now_ms(), now_ms() + 42_000)
     asked = events.Asked(7, order, Decimal(5), Decimal("0.80"), order.expires_ms)
     yield "confirm", ConfirmWindow(asked, Mode.LIVE, now_ms)
+    yield "confirm-paper", ConfirmWindow(asked, Mode.PAPER, now_ms)
     yield "confirm-over", ConfirmWindow(asked, Mode.PAPER, lambda: order.expires_ms + 1)
-    yield "qr-starting", QrWindow()
-    code = QrWindow()
-    code.heard(QrShown("https://accounts.example/qr/4f1c", 1))
-    yield "qr", code
+    yield from qr_windows()
     yield "settings", SettingsWindow(Preferences(), starts_with_computer=False)
-    limits = LimitsWindow()
-    limits.show_rules({"loss_per_day": "50", "orders_per_day": "40"})
-    yield "limits", limits
+    for name, said in {"limits": "", "limits-refused": "limit.locked"}.items():
+        limits = LimitsWindow()
+        limits.show_rules({"loss_per_day": "50", "orders_per_day": "40", "quiet_hours": "22:00-06:00"})
+        reason = Reason(said, {"key": "loss_per_day", "hit": "loss_per_day"})
+        limits.say(partial(words.why, reason) if said else str)
+        yield name, limits
     yield "live", LiveWindow()
+    typed = LiveWindow()
+    typed.word.setText(consent.WORDS)
+    yield "live-typed", typed
 
 
 def every_window() -> Made:

@@ -34,8 +34,8 @@ class ConfirmWindow(Window):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.yes = told.button(self._yes_words, "main")
-        self.no = told.button(lambda: _("Refuse (Esc)"))
-        told.tell(self.setWindowTitle, lambda: f"{words.mode(mode)} · {_('Place this order?')}")
+        self.no = told.button(lambda: _("Refuse (Esc)"), "refuse")
+        told.tell(self.setWindowTitle, self._title)
         self._arrange()
         self.yes.clicked.connect(lambda: self._say(True))
         self.no.clicked.connect(lambda: self._say(False))
@@ -81,11 +81,14 @@ class ConfirmWindow(Window):
 
     def _what(self) -> str:
         order = self._asked.order
-        what = f"{order.symbol_name} {words.direction(order.direction)} {words.increment(order.time_increments)}"
         stake = _("Stake {stake} USDT, payout ratio {ratio}").format(
-            stake=words.amount(self._asked.stake), ratio=f"{100 * self._asked.ratio:f}".rstrip("0").rstrip(".") + "%"
+            stake=words.amount(self._asked.stake), ratio=words.payout_ratio(self._asked.ratio)
         )
-        return f"{words.mode(self._mode)}\n{what}\n{stake}"
+        return f"{words.mode(self._mode)}\n{words.contract(order)}\n{stake}"
+
+    def _title(self) -> str:
+        order = _("Order {id}").format(id=self.order_id)
+        return f"{words.mode(self._mode)} · {order} · {_('Place this order?')}"
 
     def _yes_words(self) -> str:
         return _("Place on {mode} (Ctrl+Enter)").format(mode=words.mode(self._mode))

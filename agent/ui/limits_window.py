@@ -12,23 +12,23 @@ from PyQt6.QtWidgets import QFormLayout, QFrame, QLineEdit, QScrollArea, QVBoxLa
 
 from agent.language import _
 from agent.ui import words
-from agent.ui.widgets import Retold, Window, label, show_only
+from agent.ui.widgets import Retold, Window, Words, label, show_only
 
-SHOWN: Final = (
-    "min_stake",
-    "max_stake",
-    "open_positions",
-    "orders_per_hour",
-    "orders_per_day",
-    "stake_per_day",
-    "loss_per_day",
-    "profit_per_day",
-    "fall_from_peak",
-    "losses_in_a_row",
-    "pause_minutes",
-    "quiet_hours",
-    "weekdays",
+AMOUNT: Final = "USDT"
+GROUPS: Final[tuple[tuple[Words, tuple[str, ...]], ...]] = (
+    (lambda: _("One order"), ("min_stake", "max_stake")),
+    (lambda: _("How many"), ("open_positions", "orders_per_hour", "orders_per_day")),
+    (lambda: _("Money of a day"), ("stake_per_day", "loss_per_day", "profit_per_day", "fall_from_peak")),
+    (lambda: _("After losses"), ("losses_in_a_row", "pause_minutes")),
+    (lambda: _("When"), ("quiet_hours", "weekdays")),
 )
+SHOWN: Final = tuple(key for _title, keys in GROUPS for key in keys)
+HINTS: Final = {
+    **dict.fromkeys(("min_stake", "max_stake", *GROUPS[2][1]), AMOUNT),
+    "quiet_hours": "22:00-06:00",
+    "weekdays": "mon-fri",
+}
+"""What a field takes, where its name does not say it."""
 
 
 class LimitsWindow(Window):
@@ -47,7 +47,7 @@ class LimitsWindow(Window):
         self.close_button.clicked.connect(self.close)
         told.tell(self.setWindowTitle, lambda: _("Limits"))
         self._arrange()
-        self.resize(520, 640)
+        self.resize(540, 680)
 
     def show_rules(self, texts: Mapping[str, str | None]) -> None:
         """The values as they are; an empty field does not bind."""
@@ -69,9 +69,15 @@ class LimitsWindow(Window):
     def _arrange(self) -> None:
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        for key, field in self.fields.items():
-            form.addRow(self._retold.label(partial(words.rule, key), buddy=field), field)
-            field.editingFinished.connect(partial(self._edited, key))
+        for title, keys in GROUPS:
+            heading = self._retold.label(title, "group")
+            heading.setIndent(0)
+            form.addRow(heading)
+            for key in keys:
+                field = self.fields[key]
+                form.addRow(self._retold.label(partial(words.rule, key), buddy=field), field)
+                field.setPlaceholderText(HINTS.get(key, ""))
+                field.editingFinished.connect(partial(self._edited, key))
         inner = QWidget()
         inner.setLayout(form)
         area = QScrollArea()
@@ -84,7 +90,7 @@ class LimitsWindow(Window):
         for part in (hint, self.problem):
             column.addWidget(part)
         column.addWidget(area, 1)
-        column.addWidget(self.close_button)
+        column.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
 
     def _edited(self, key: str) -> None:
         text = self.fields[key].text().strip()

@@ -28,7 +28,7 @@ class LiveWindow(Window):
         self.go.clicked.connect(self._agree)
         self.cancel.clicked.connect(self.close)
         self._look()
-        self.resize(560, 420)
+        self.resize(580, 420)
 
     def retranslate(self) -> None:
         """After a change of the language."""
@@ -38,6 +38,7 @@ class LiveWindow(Window):
     def _arrange(self) -> None:
         told, column = self._retold, QVBoxLayout(self)
         column.setContentsMargins(22, 18, 22, 18)
+        column.setSpacing(12)
         column.addWidget(told.label(lambda: _("Live trading spends your money"), "heading"))
         column.addWidget(told.label(_risks))
         form = QFormLayout()

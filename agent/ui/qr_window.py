@@ -5,7 +5,7 @@ The invariant: it shows events and holds no session; closing it cancels the logi
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from agent.drivers.binance.login.messages import Ended, LoginEvent, PersonNeeded, QrShown, Result, Started
@@ -15,6 +15,8 @@ from agent.ui import shapes, words
 from agent.ui.widgets import Retold, Window, label
 
 SIDE = 260
+WIDTH = 440
+"""Pixels: the window stays as it is when a code comes or goes."""
 BOUND = (Result.BOUND, Result.BOUND_WITHOUT_EXPIRY)
 
 
@@ -28,7 +30,7 @@ class QrWindow(Window):
         super().__init__()
         self._retold = told = Retold()
         self._said: Callable[[], str] = lambda: _("Starting the browser…")
-        self.code, self.state = label(), label("heading")
+        self.code, self.state = label("code"), label("heading")
         self.code.setMinimumSize(SIDE, SIDE)
         self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.again = told.button(lambda: _("Refresh the QR code"), "main")
@@ -41,6 +43,7 @@ class QrWindow(Window):
         self.cancel.clicked.connect(self.close)
         self._arrange()
         self._show(self._said, is_over=False)
+        self.resize(self.sizeHint().expandedTo(QSize(WIDTH, 0)))
 
     def heard(self, event: LoginEvent) -> None:
         """What the login's helper tells."""

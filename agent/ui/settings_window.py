@@ -60,9 +60,11 @@ class SettingsWindow(Window):
         self.autostart = self._retold.check(lambda: _("Start with the computer"))
         self.autostart.setChecked(starts_with_computer)
         self.autostart.toggled.connect(self.autostart_wanted)
+        self.close_button = self._retold.button(lambda: _("Close"), "main")
+        self.close_button.clicked.connect(self.close)
         self._arrange(preferences)
         self._retold.tell(self.setWindowTitle, lambda: _("Settings"))
-        self.resize(460, 460)
+        self.resize(480, 500)
 
     def retranslate(self) -> None:
         """After a change of the language."""
@@ -70,6 +72,8 @@ class SettingsWindow(Window):
         for box, texts in self._choices:
             for place, words in enumerate(texts.values()):
                 box.setItemText(place, words())
+        language = self._choices[0][0]
+        language.setCurrentIndex(language.findData(current()))
 
     def _choice(self, title: Words, name: str, texts: dict[object, Words], chosen: object) -> None:
         box = QComboBox()
@@ -106,7 +110,9 @@ class SettingsWindow(Window):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inner)
-        QVBoxLayout(self).addWidget(area)
+        whole = QVBoxLayout(self)
+        whole.addWidget(area, 1)
+        whole.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
 
     def _notices_changed(self) -> None:
         self.changed.emit("notices", frozenset(kind for kind, box in self._notices.items() if box.isChecked()))

@@ -141,7 +141,20 @@ def _has_buddy(window: QWidget, control: QWidget) -> bool:
 
 def test_no_english_is_left_on_chinese_windows(qapp: QApplication) -> None:
     language.switch("zh_CN")
-    kept = ("bn-auto", "USDT", "PAPER", "LIVE", "English", "TRADE LIVE", "alice", "http", "connection refused", "CSV")
+    kept = (
+        "bn-auto",
+        "USDT",
+        "PAPER",
+        "LIVE",
+        "English",
+        "TRADE LIVE",
+        "alice",
+        "http",
+        "connection refused",
+        "CSV",
+        " ms",
+        "P21",
+    )
     wrong = []
     for title, window in shown(qapp):
         for part in parts(window, (QLabel, QAbstractButton)):

@@ -76,4 +76,4 @@ def test_what_happens_next_and_what_is_left_are_read_as_sentences(found: tuple[s
             "Hide this notice",
         } <= said
     else:
-        assert {"已连接。下一笔订单将在 模拟盘 PAPER 下单 5 USDT。", "隐藏提示"} <= said
+        assert {"已连接。下一笔订单将在模拟盘 PAPER 下单 5 USDT。", "隐藏提示"} <= said

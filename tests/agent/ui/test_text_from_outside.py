@@ -73,7 +73,7 @@ def wrong(shown: list[str]) -> list[str]:
     return [
         text
         for text in shown
-        if any(not sign.isprintable() and sign != "\n" for sign in text)
+        if any(not sign.isprintable() and sign not in "\n\u00a0" for sign in text)
         or any(line.lstrip().startswith("second line") for line in text.split("\n"))
     ]
 
