@@ -3,6 +3,7 @@
 What is neither is a bug of ours and goes up untouched.
 
     Unavailable     a store did not do what it was asked: refused, late, broken, or not what it says it is
+      Unfit         the same of a store that answers, and will not before somebody changes its settings or ours
       InDoubt       the same at a COMMIT: it may or may not stand
     Rejected        the database understood and said no to these values: a duplicate, a row that is gone
     Refusal         the caller cannot have this; shown as it stands
@@ -33,6 +34,20 @@ class Unavailable(Exception):
         super().__init__(f"{what} is out of reach: {why}")
         self.what = what
         self.why = str(why)
+
+
+Fault = Literal[
+    "login", "host", "database", "rights", "read_only", "tls", "no_tls", "certificate", "stranger", "cluster", "old"
+]
+"""What is wrong with a store that answers."""
+
+
+class Unfit(Unavailable):
+    """Waiting mends nothing; `fault` says what would have to change."""
+
+    def __init__(self, what: str, why: object, fault: Fault) -> None:
+        super().__init__(what, why)
+        self.fault = fault
 
 
 class InDoubt(Unavailable):

@@ -16,11 +16,12 @@ from sqlalchemy.engine import make_url
 
 from hub.app import build
 from hub.cluster.peers import start_worker_group
-from hub.cluster.redis import OLDEST_REDIS, connect, identity, version
+from hub.cluster.redis import connect, identity, try_redis
 from hub.config import Settings
-from hub.errors import Unavailable
+from hub.errors import Unavailable, Unfit
 from hub.language import _
 from hub.runtime import memory, metrics
+from hub.runtime.fitness import sentence
 from hub.runtime.logs import configure
 from hub.runtime.premises import why_not_listen, why_not_write
 from hub.sessions.door import DoorProtocol
@@ -42,7 +43,11 @@ log = structlog.get_logger(__name__)
 
 
 class NotServable(Exception):
-    """The settings do not allow it; the text says why and what to do."""
+    """The settings do not allow it; the text says why, and `advice` what to do where the text does not."""
+
+    def __init__(self, why: str, advice: str = "") -> None:
+        super().__init__(why)
+        self.advice = advice
 
 
 def serve(
@@ -65,8 +70,11 @@ def serve(
     _refuse_metrics_port(settings, port)
     _refuse_premises(settings, host, port)
     with _locked(settings):
-        _prepare_database(settings)
-        asyncio.run(_look_at_stores(settings))
+        try:
+            _prepare_database(settings)
+            asyncio.run(_look_at_stores(settings))
+        except Unfit as error:
+            raise NotServable(*sentence(error, settings)) from None
         return _serve(settings, host, port, workers, on_listening)
 
 
@@ -205,14 +213,17 @@ def _prepare_database(settings: Settings) -> None:
 
 
 async def _look_at_stores(settings: Settings) -> None:
-    """Refuses a Redis that is too old, and a database whose other hubs use another Redis. Stores that are out of reach
-    are waited for later."""
+    """Refuses stores that a hub cannot work with, and a database whose other hubs use another Redis. Stores that are
+    out of reach are waited for later. Raises Unfit, NotServable."""
     if settings.is_redis_embedded and settings.is_database_file:
         return await _forget_dead(settings)
     client, store = connect(settings.redis_url), Store(settings.database_url)
     try:
-        await _refuse_old(client)
+        await store.try_out()
+        await try_redis(client)
         await _refuse_split(store, await identity(client))
+    except Unfit:
+        raise
     except Unavailable as error:
         log.warning("a store is out of reach at the start", error=str(error))
     finally:
@@ -228,17 +239,6 @@ async def _forget_dead(settings: Settings) -> None:
         await store.installation.forget_everyone()
     finally:
         await store.close()
-
-
-async def _refuse_old(client: Any) -> None:
-    found = await version(client)
-    if found < OLDEST_REDIS:
-        raise NotServable(
-            _(
-                "Redis is version {found}: the hub takes {oldest} or newer, or Valkey, since older ones do not count "
-                "the stream's entries."
-            ).format(found=".".join(map(str, found[:2])), oldest=".".join(map(str, OLDEST_REDIS)))
-        )
 
 
 async def _refuse_split(store: Store, server: str) -> None:

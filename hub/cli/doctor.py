@@ -14,11 +14,13 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 
 from hub.clock import now_ms
-from hub.cluster.redis import OLDEST_REDIS, connect, guarded
+from hub.cluster.redis import connect, guarded, try_redis
 from hub.config import SECRET_BYTES, Settings
-from hub.errors import Unavailable
+from hub.errors import Unavailable, Unfit
 from hub.language import _
+from hub.runtime.fitness import sentence
 from hub.store.database import Connection, Database
+from hub.store.fitness import try_database
 from hub.store.installation import CLOCK
 from hub.store.migrations import head, revision
 from hub.store.restoration import Restoration
@@ -40,7 +42,7 @@ class Check(msgspec.Struct, frozen=True):
 async def checks(settings: Settings) -> list[Check]:
     """All that can be looked at from here, in the order in which a person would mend it."""
     return [
-        *await database_checks(settings.database_url),
+        *await database_checks(settings),
         *await redis_checks(settings),
         secret_check(settings, "jwt_secret"),
         secret_check(settings, "admin_token"),
@@ -48,23 +50,27 @@ async def checks(settings: Settings) -> list[Check]:
     ]
 
 
-async def database_checks(database_url: str) -> list[Check]:
-    """Whether it answers; if so, its tables and its clock."""
-    url = make_url(database_url)
+async def database_checks(settings: Settings) -> list[Check]:
+    """Whether it answers and a hub can work with it; if so, its tables and its clock."""
+    url = make_url(settings.database_url)
     name = _("database")
     if _is_not_made(url):
         # Opening it would make it, and a doctor changes nothing.
         return [Check(name, False, _("{path} does not exist yet").format(path=url.database), _make_it())]
-    database = Database(database_url)
+    database = Database(settings.database_url)
     try:
-        async with database.reading() as connection:
+        async with database.writing() as connection:
             schema = await _schema_check(connection)
+            if schema.ok:
+                await try_database(connection)
             return [
                 Check(name, True, _("{url} answers").format(url=database.name)),
                 schema,
                 await _database_clock_check(connection),
                 *(await _restored_check(Restoration(database)) if schema.ok else ()),
             ]
+    except Unfit as error:
+        return [Check(name, False, *sentence(error, settings))]
     except Unavailable as error:
         return [Check(name, False, f"{database.name}: {error.why}", _("Is it running? Check HUB_DATABASE_URL."))]
     finally:
@@ -136,29 +142,23 @@ async def redis_checks(settings: Settings) -> list[Check]:
     except Unavailable as error:
         return [Check("Redis", False, error.why, _("Check HUB_REDIS_URL."))]
     try:
+        await try_redis(client)
         with guarded():
             facts = await client.info()
             before = now_ms()
             seconds, micros = await client.time()
+    except Unfit as error:
+        return [Check("Redis", False, *sentence(error, settings))]
     except Unavailable as error:
         return [Check("Redis", False, error.why, _("Is it running? Check HUB_REDIS_URL."))]
     finally:
         await client.aclose()
     theirs = int(seconds) * 1_000 + int(micros) // 1_000
     return [
-        _version_check(str(facts["redis_version"])),
+        Check("Redis", True, _("version {version} answers").format(version=facts["redis_version"])),
         eviction_check(facts),
         clock_check(_("Redis clock"), theirs, before, now_ms()),
     ]
-
-
-def _version_check(version: str) -> Check:
-    """Valkey says in `redis_version` which Redis it is compatible with."""
-    major, minor = (int(part) for part in version.split(".")[:2])
-    oldest = f"{OLDEST_REDIS[0]}.{OLDEST_REDIS[1]}"
-    is_ok = (major, minor) >= OLDEST_REDIS
-    advice = "" if is_ok else _("Update it: the hub takes Redis {oldest} or newer, or Valkey.").format(oldest=oldest)
-    return Check("Redis", is_ok, _("version {version} answers").format(version=version), advice)
 
 
 def eviction_check(facts: dict[str, Any]) -> Check:

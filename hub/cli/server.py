@@ -48,7 +48,7 @@ def serve(
             on_listening=_say_what_next(settings, workers) if stdout().is_terminal else None,
         )
     except NotServable as error:
-        raise Refused(str(error)) from None
+        raise Refused(str(error), error.advice) from None
     except Unavailable as error:
         raise _not_there(error) from None
     raise typer.Exit(code)
@@ -68,7 +68,8 @@ def migrate() -> None:
     from hub.cli.access import load_settings
 
     settings = load_settings()
-    from hub.errors import Unavailable
+    from hub.errors import Unavailable, Unfit
+    from hub.runtime.fitness import sentence
     from hub.store.migrations import migrate as run
 
     _close_files(settings)
@@ -77,6 +78,8 @@ def migrate() -> None:
     try:
         with waiting(_("Migrating…")):
             revision = run(settings.database_url)
+    except Unfit as error:
+        raise Refused(*sentence(error, settings)) from None
     except Unavailable as error:
         raise _not_there(error) from None
     say(_("The database is at revision {revision}.").format(revision=revision))

@@ -4,18 +4,20 @@ The invariant: whatever the client raises leaves as `Unavailable`, except an ans
 that is wrong whoever gets it, which is a bug of ours.
 """
 
+import asyncio
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, ResponseError
 from redis.retry import Retry
 
 from hub.config import EMBEDDED_REDIS
-from hub.errors import Unavailable
+from hub.errors import Fault, Unavailable, Unfit
 from hub.runtime import metrics
 
 EVENTS: Final = "hub:events"
@@ -39,6 +41,15 @@ _WRONG_COMMANDS: Final = (
     "ERR user_script",
 )
 """How Redis begins its answer to a command that can never succeed."""
+_FAULTS: Final[dict[str, Fault]] = {
+    "DB index is out of range": "database",
+    "not allowed in cluster mode": "cluster",
+    "CERTIFICATE_VERIFY_FAILED": "certificate",
+    "WRONG_VERSION_NUMBER": "no_tls",
+}
+"""What is said of an answer that comes again however often it is asked."""
+TRIAL: Final = "hub:trial"
+"""A stream that never comes to be: whether we might write one."""
 
 
 Command = tuple[str | bytes | int, ...]
@@ -119,6 +130,53 @@ async def version(client: Redis) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+async def try_redis(client: Redis) -> None:
+    """Whether a hub can work with it: new enough, alone, and this login may do what a hub does, on each kind of its
+    keys. What is written is gone at once. Raises Unfit, Unavailable."""
+    if is_embedded(client):
+        return
+    try:
+        found = await version(client)
+        if found < OLDEST_REDIS:
+            raise Unfit("Redis", ".".join(map(str, found)), "old")
+        await _try_rights(client)
+    except Unfit:
+        raise
+    except Unavailable as error:
+        if await _speaks_tls(client):
+            raise Unfit("Redis", error.why, "tls") from error
+        raise
+
+
+async def _try_rights(client: Redis) -> None:
+    with guarded():
+        mode = (await client.info("server")).get("redis_mode")
+    if mode == "cluster":
+        raise Unfit("Redis", f"redis_mode {mode}", "cluster")
+    with guarded():
+        for key in (claim_key(0, 0), order_cache_key(0), session_key(0)):
+            await client.set(key, "", px=1)
+        await client.eval("return 1", 0)
+        await client.xadd(TRIAL, {"trial": ""}, nomkstream=True)
+        await client.xrevrange(EVENTS, count=1)
+
+
+async def _speaks_tls(client: Redis) -> bool:
+    """Whether TLS is what a server wants that did not answer us in the clear."""
+    place = client.connection_pool.connection_kwargs
+    if "host" not in place or issubclass(client.connection_pool.connection_class, SSLConnection):
+        return False
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            _reader, writer = await asyncio.open_connection(place["host"], place["port"], ssl=anybody)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
 def is_embedded(client: Redis) -> bool:
     """Whether this Redis lives inside this process."""
     return type(client).__module__.startswith("fakeredis")
@@ -140,7 +198,21 @@ def guarded() -> Iterator[None]:
 def unavailable(why: object) -> Unavailable:
     """Counted: Redis did not do what it was asked."""
     metrics.UNAVAILABLE.labels("redis").inc()
-    return Unavailable("Redis", _words(why))
+    fault = _fault(why)
+    return Unavailable("Redis", _words(why)) if fault is None else Unfit("Redis", _words(why), fault)
+
+
+def _fault(why: object) -> Fault | None:
+    """What is wrong with a Redis that answers; None where it may come right by itself."""
+    kinds: tuple[tuple[type[Exception], Fault], ...] = (
+        (AuthenticationError, "login"),
+        (NoPermissionError, "rights"),
+        (InvalidResponse, "stranger"),
+    )
+    return next(
+        (fault for kind, fault in kinds if isinstance(why, kind)),
+        next((fault for sign, fault in _FAULTS.items() if sign in str(why)), None),
+    )
 
 
 def _words(why: object) -> str:

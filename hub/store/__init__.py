@@ -4,6 +4,7 @@ from .assignments import Assignments
 from .changes import Changes
 from .contradictions import Contradictions
 from .database import Database
+from .fitness import try_database
 from .installation import Installation
 from .journals import Journals
 from .orders import Orders
@@ -24,6 +25,11 @@ class Store:
         self.contradictions = Contradictions(self.database)
         self.installation = Installation(self.database)
         self.restoration = Restoration(self.database)
+
+    async def try_out(self) -> None:
+        """Whether a hub can work with it; changes nothing. Raises Unfit, Unavailable."""
+        async with self.database.writing() as connection:
+            await try_database(connection)
 
     async def close(self) -> None:
         await self.database.close()

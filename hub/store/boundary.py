@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hub.errors import InDoubt, Rejected, Unavailable
+from hub.errors import Fault, InDoubt, Rejected, Unavailable, Unfit
 from hub.runtime import metrics
 
 _WRONG_STATEMENTS: Final = frozenset({1054, 1064, 1136, 1146, 1305})
@@ -21,6 +21,16 @@ _WRONG_STATEMENTS: Final = frozenset({1054, 1064, 1136, 1146, 1305})
 Source: the error reference of MySQL 8.0 and MariaDB 10.11."""
 _AT_THE_END: Final = frozenset({1053, 1152, 1158, 1159, 1160, 1161, 1180, 1927, 3024})
 """Codes that a server sends while it ends a connection or fails to commit: what stands is not known."""
+_FAULTS: Final[dict[Fault, frozenset[int]]] = {
+    "login": frozenset({1045, 1251, 1698, 1862, 3118, 4151}),
+    "host": frozenset({1129, 1130}),
+    "database": frozenset({1049}),
+    "rights": frozenset({1044, 1142, 1143, 1227, 1370}),
+    "read_only": frozenset({1290, 1792, 1836}),
+    "tls": frozenset({3159}),
+}
+"""Codes of a server that answers, and will not do it however often it is asked. Source: as above."""
+_READ_ONLY_IN_SQLITE: Final = "readonly database"
 _WRONG_IN_SQLITE: Final = ("no such column", "no such table", "has no column named", "syntax error")
 
 
@@ -40,8 +50,24 @@ def boundary(*, decides: bool = False) -> Iterator[None]:
         if is_our_mistake(error):
             raise
         metrics.UNAVAILABLE.labels("database").inc()
-        kind = InDoubt if decides and not _is_an_answer(error) else Unavailable
-        raise kind("the database", words(error)) from error
+        if decides and not _is_an_answer(error):
+            raise InDoubt("the database", words(error)) from error
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """What the driver raised, as ours; Unfit where asking again mends nothing."""
+    fault = _fault(error)
+    return Unavailable("the database", words(error)) if fault is None else Unfit("the database", words(error), fault)
+
+
+def _fault(error: Exception) -> Fault | None:
+    if not isinstance(error, DBAPIError):
+        return None
+    number = next(iter(getattr(error.orig, "args", ())), None)
+    if isinstance(number, int):
+        return next((fault for fault, numbers in _FAULTS.items() if number in numbers), None)
+    return "read_only" if _READ_ONLY_IN_SQLITE in str(error.orig) else None
 
 
 def _is_an_answer(error: Exception) -> bool:
@@ -74,5 +100,8 @@ def words(error: BaseException) -> str:
     origin = getattr(error, "orig", None) or error
     if isinstance(origin, UnicodeError):
         return "its URL has a sign that the driver cannot write"  # the driver's own words name it
+    match getattr(origin, "args", ()):
+        case (int() as number, str() as said):
+            origin = f"error {number}: {said}"  # as MySQL's client says it, not as a tuple
     lines = str(origin).splitlines()
     return lines[0][:300] if lines else type(origin).__name__

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, TypeVar
@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import sql
-from hub.errors import Unavailable
 
-from .boundary import boundary
+from .boundary import boundary, unavailable
 
 T = TypeVar("T")
 HOME: Final = Path(sql.__file__).parent
+CONNECT_TIMEOUT_S: Final = 5
 
 
 def migrate(database_url: str) -> str:
@@ -61,12 +61,20 @@ async def _with_connection(database_url: str, work: Callable[[Connection], T]) -
     try:
         async with AsyncExitStack() as stack:
             with boundary():
-                connection = await stack.enter_async_context(engine.begin())
+                connection = await _in_time(stack.enter_async_context(engine.begin()))
             return await connection.run_sync(work)
     except (SQLAlchemyError, OSError) as error:
-        raise Unavailable("the database", str(error).splitlines()[0]) from error
+        raise unavailable(error) from error
     finally:
         await engine.dispose()
+
+
+async def _in_time(connecting: Awaitable[T]) -> T:
+    """The driver bounds how long a server may take to be there, not to say its first word."""
+    try:
+        return await asyncio.wait_for(connecting, CONNECT_TIMEOUT_S)
+    except TimeoutError as error:
+        raise OSError(f"no answer within {CONNECT_TIMEOUT_S:g} s") from error
 
 
 def _config() -> Config:
