@@ -232,6 +232,7 @@ class Executor:
         self._reconciling.begin()
         for entry in self._journal.unsettled():
             self._positions.follow(entry)
+        self._gate.prepare()
 
     async def _warm_up(self) -> None:
         try:

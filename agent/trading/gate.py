@@ -70,7 +70,7 @@ class Gate:
         self._has_heard.set()
 
     def prepare(self) -> None:
-        """An order is over: what the next one will ask for is reckoned before it comes."""
+        """At start, and when an order is over: what the next one will ask for is reckoned before it comes."""
         self._terms.prepare()
 
     async def ask(self, order: Order) -> Approved | Refused:

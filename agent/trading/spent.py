@@ -11,8 +11,9 @@ from agent.model.engine import Entry
 from agent.model.tally import Fact, counting, fact_of
 from agent.trading.journal import FILE_NAME, Journal
 
-KEPT_MS: Final = 7 * 86_400_000
-"""More than a day, the longest position and the longest pause anybody will want."""
+DAY_MS: Final = 86_400_000
+KEPT_MS: Final = 7 * DAY_MS
+"""More than a day, the longest position and the longest pause anybody will want, and a day for a clock set back."""
 RENEWED_MS: Final = 3_600_000
 """So often what is of no account any more is left out: an order waits for what is counted."""
 
@@ -24,19 +25,26 @@ class Spent:
         self._journal = journal
         self._facts: dict[int, Fact] | None = None
         self._counting: dict[int, Fact] = {}
-        self._counting_ms = 0
+        self._read_ms = self._counting_ms = 0
         self.version = 0
         """Another one whenever a fact changes."""
         journal.watch(self._note)
 
     def at(self, now_ms: int) -> Collection[Fact]:
         """What may count at this moment of the hub's clock, and what a clock that was set back calls the future."""
-        if self._facts is None:
+        if self._facts is None or now_ms < self._read_ms - DAY_MS:
             self._facts = {fact.order_id: fact for fact in _facts(self._journal, now_ms - KEPT_MS)}
-        if not self._counting_ms <= now_ms < self._counting_ms + RENEWED_MS:  # a clock that was set back counts others
-            self._counting = {fact.order_id: fact for fact in counting(self._facts.values(), now_ms)}
-            self._counting_ms = now_ms
+            self._read_ms = now_ms
+            self.version += 1
+            self._leave_out(now_ms)
+        elif not self._counting_ms <= now_ms < self._counting_ms + RENEWED_MS:
+            self._leave_out(now_ms)
         return self._counting.values()
+
+    def _leave_out(self, now_ms: int) -> None:
+        """What is old at this time; by a clock that was set back it is not."""
+        self._counting = {fact.order_id: fact for fact in counting((self._facts or {}).values(), now_ms)}
+        self._counting_ms = now_ms
 
     def _note(self, entry: Entry) -> None:
         if self._facts is None:

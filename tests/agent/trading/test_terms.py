@@ -119,3 +119,12 @@ def test_a_clock_that_is_set_back_by_days_finds_what_had_become_old(trader: Trad
     assert isinstance(trader.asks(), Approved)
     trader.now -= timedelta(days=6)
     assert isinstance(trader.asks(), Refused), "two are today's: the one of today, and the one of the future"
+
+
+def test_a_clock_that_was_weeks_ahead_at_first_forgets_nothing(trader: Trader) -> None:
+    trader.controls.set_rule("orders_per_day", "1")
+    trader.places()
+    trader.now += timedelta(days=30)
+    assert isinstance(trader.asks(), Approved)
+    trader.now -= timedelta(days=30)
+    assert isinstance(trader.asks(), Refused)
