@@ -1,4 +1,5 @@
-"""The words of both programs in Chinese: one term for a thing, and those of the exchange's own Chinese interface."""
+"""The words of both programs and of all pages in Chinese: one term for a thing, and those of the exchange's own
+Chinese interface."""
 
 import re
 from pathlib import Path
@@ -14,7 +15,10 @@ UNWANTED = {
     "agent": "交易员|代理(?!$|，|并|而|的|：|请)",
     "dashboard": "网页面板|仪表盘",
     "username": "用户名称",
-    "log in": "登入|登出",
+    "account (login)": "登录账户|账户(?:已|被)?(?:禁用|启用|停用|过期|封禁)|(?:禁用|启用)账户|账户密码",
+    "account (funds)": "账号(?:余额|资金|盈亏)",
+    "log in": "登入|登出|登陆",
+    "expired": "(?:账号|订单|登录|令牌)(?:已)?到期|到期的(?:账号|订单|登录|令牌)",
     "disable": "停用",
     "never": "永不",
     "event contract": "期权",
@@ -51,6 +55,14 @@ UNWANTED = {
     "spaces": r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9%][\u4e00-\u9fff]| [，。：；（）]|[，。：；（] ",
 }
 """What a text may not have in it, by the thing that is meant."""
+
+ON_PAGES = {
+    "agent": "交易员|代理程序|交易代理",
+    "order": "指令|交易信号",
+    "won, lost": "赢|(?<![传运])输(?![入出错])",
+    "marks": r"[\u4e00-\u9fff] ?[,;:!?()]|[,;:!?()] ?[\u4e00-\u9fff]|[\u4e00-\u9fff]\.\.\.",
+}
+"""What differs where proxies are written of, and prose is more than a sentence."""
 
 WANTED = {
     "agent": {
@@ -118,6 +130,47 @@ def test_no_text_has_a_word_that_means_something_else(program: str) -> None:
     assert found == {}
 
 
+def pages() -> list[Path]:
+    """All in Chinese, and what they are of English ones: their Chinese words."""
+    return sorted(path for path in ROOT.glob("**/*.zh-CN.md") if ".venv" not in path.parts)
+
+
+def page_prose(page: str) -> list[str]:
+    """The lines of a page that are read: no code, no picture of a sequence, no comment, no address."""
+    page = re.sub(r"^```.*?^```$|<!--.*?-->", "", page, flags=re.DOTALL | re.MULTILINE)
+    page = re.sub(r"\]\([^)]*\)", "]", page)
+    page = re.sub(r"`[^`\n]*`", "code", page)
+    page = page.replace("。** ", "。")  # without the space the sentence would not be bold
+    return re.sub(r"\*\*|!?\[|\]", "", page).splitlines()
+
+
+def unwanted_on_a_page(line: str) -> list[str]:
+    patterns = UNWANTED | ON_PAGES
+    return [meant for meant, pattern in patterns.items() if re.search(pattern, line.strip("| "))]
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_has_a_word_that_means_something_else(path: Path) -> None:
+    lines = page_prose(path.read_text(encoding="utf-8"))
+    assert {line: unwanted_on_a_page(line) for line in lines if unwanted_on_a_page(line)} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("经过代理的请求", []),
+        ("代理程序收到订单", ["agent"]),
+        ("服务端(hub)", ["marks"]),
+        ("服务端（`hub`）收到 `SIGTERM` 信号后，停止。", []),
+        ("运行`hub serve`即可", ["spaces"]),
+        ("**绝不丢失。** 一切以数据库为准", []),
+        ("见[设置](settings.md)", []),
+    ],
+)
+def test_a_page_is_read_as_people_read_it(line: str, meant: list[str]) -> None:
+    assert [found for read in page_prose(line) for found in unwanted_on_a_page(read)] == meant
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_thing_has_its_word(program: str) -> None:
     known = texts(program)
@@ -141,6 +194,10 @@ def test_both_programs_say_the_same_for_the_same() -> None:
         ("无法连接, 请重试", "marks"),
         ("运行日志", ""),
         ("请输入", ""),
+        ("账户已禁用", "account (login)"),
+        ("账户余额", ""),
+        ("登录已到期", "expired"),
+        ("持仓到期", ""),
         ("连输 3 笔", "won, lost"),
     ],
 )

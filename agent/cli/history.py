@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
@@ -91,7 +92,8 @@ def as_data(chapters: list[Chapter]) -> list[dict[str, Any]]:
 def as_table(chapter: Chapter) -> Table:
     """For people; times in the computer's zone."""
     total = totals(chapter.entries)
-    table = Table(title=Text(clean(f"{chapter.owner.username} · {chapter.owner.server}")), show_footer=True)
+    title = Text(clean(f"{chapter.owner.username} · {chapter.owner.server}"))
+    table = Table(title=title, show_footer=True, show_edge=False, box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column(_("order"), _("{} orders").format(total.orders), justify="right")
     table.add_column(_("received"))
     table.add_column(_("mode"))
@@ -100,6 +102,8 @@ def as_table(chapter: Chapter) -> Table:
     table.add_column(_("outcome"), _("{} placed").format(total.placed))
     table.add_column(_("settled"), _("{} won, {} lost").format(total.won, total.lost))
     table.add_column(_("profit"), f"{total.profit:+}", justify="right")
+    for column in table.columns:
+        column.overflow = "fold"  # Chinese has no spaces to break at, and nothing may be cut off
     for entry in chapter.entries:
         table.add_row(*(Text(clean(cell)) for cell in _cells(entry)))
     return table

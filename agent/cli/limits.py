@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -161,9 +162,9 @@ def _row_data(row: Usage) -> dict[str, Any]:
 
 
 def _as_table(rows: list[Usage], mode: Mode) -> Table:
-    table = Table(title=_("Limits, {}").format(mode))
+    table = Table(title=_("Limits, {}").format(mode), show_edge=False, box=SIMPLE, padding=(0, 1, 0, 0))
     for name in (_("limit"), _("from"), _("value"), _("used"), _("left"), _("next order")):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*_cells(row))
     return table

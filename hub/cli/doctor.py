@@ -178,7 +178,7 @@ def eviction_check(facts: dict[str, Any]) -> Check:
 
 def secret_check(settings: Settings, name: str) -> Check:
     """A secret from the settings was measured when they were read; a kept one is measured here."""
-    label = name.replace("_", " ")
+    label = f"HUB_{name.upper()}"
     if getattr(settings, name) is not None:
         return Check(label, True, _("is given in the settings"))
     path = settings.data_dir / name

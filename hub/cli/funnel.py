@@ -57,12 +57,13 @@ def headline(order: OrderDetail) -> str:
 def line(order: OrderDetail) -> str:
     """The whole funnel on one line, for logs and pipes."""
     parts = [
-        f"{name} {count}" + (f" ({reasons(gap)})" if any(gap.values()) else "")
+        f"{name} {count}" + (_(" ({why})").format(why=reasons(gap)) if any(gap.values()) else "")
         for name, count, gap in steps(order.funnel)
     ]
     ends = [f"{name} {count}" for name, count, _style in outcomes(order.funnel) if count]
     start = _("Order {id} {status}").format(id=order.id, status=order_status(order))
-    return clean(f"{start}: " + " → ".join(parts) + (" → " + ", ".join(ends) if ends else ""))
+    found = " → ".join([*parts, _(", ").join(ends)] if ends else parts)
+    return clean(_("{name}: {found}").format(name=start, found=found))
 
 
 def steps(funnel: Funnel) -> Iterable[tuple[str, int, Reasons]]:
@@ -118,7 +119,8 @@ def reasons(gap: Reasons) -> str:
     missing = {why: count for why, count in gap.items() if count}
     if not missing:
         return ""
-    return f"-{sum(missing.values())}: " + ", ".join(f"{count} {why}" for why, count in missing.items())
+    each = _(", ").join(f"{count} {why}" for why, count in missing.items())
+    return _("{name}: {found}").format(name=f"-{sum(missing.values())}", found=each)
 
 
 def bar(count: int, whole: int, style: str) -> Text:

@@ -161,7 +161,8 @@ def show_check(check: "Check") -> None:
     """One line: `ok`, `!` for what weakens a promise or `!!`, what was checked, what was found, what to do."""
     sign = Text("ok  ", style="green") if check.ok else Text("!!  ", style="bold red")
     sign = Text("!   ", style="yellow") if check.weakens else sign
-    sign.append(f"{check.name}: {clean(check.detail)}", style="default")
+    found = _("{name}: {found}").format(name=check.name, found=clean(check.detail))
+    sign.append(found, style="default")
     if check.advice:
         sign.append(f" → {clean(check.advice)}", style="default")
     stdout().print(sign, soft_wrap=True)

@@ -64,7 +64,7 @@ def add(
     if as_json:
         show_json(data)
         return
-    say(_("User {id} added: {name}, {role}.").format(id=data["user_id"], name=name, role=role.value))
+    say(_("User {id} added: {name}, {role}.").format(id=data["user_id"], name=name, role=lists.role_word(role.value)))
 
 
 @app.command("list", help=_("List the users."), epilog=example("hub users list --name ann"))

@@ -37,7 +37,7 @@ async def test_what_is_sound_is_ok(stores: Stores) -> None:
     assert [check for check in found if not check.ok or check.advice] == []
     names = [check.name for check in found]
     assert names[:4] == ["database", "schema", "database clock", "Redis"]
-    assert names[-2:] == ["jwt secret", "admin token"]
+    assert names[-2:] == ["HUB_JWT_SECRET", "HUB_ADMIN_TOKEN"]
 
 
 @pytest.mark.usefixtures("home")
@@ -119,7 +119,7 @@ async def test_a_secret_that_others_can_read_is_found(home: Path) -> None:
     settings.bootstrap_token()
     kept = home / "data" / "admin_token"
     kept.chmod(0o644)
-    secret = await check_of(settings, "admin token")
+    secret = await check_of(settings, "HUB_ADMIN_TOKEN")
     assert not secret.ok
     assert secret.advice == f"chmod 600 {kept}"
     assert kept.read_text() not in repr(secret)
@@ -128,7 +128,7 @@ async def test_a_secret_that_others_can_read_is_found(home: Path) -> None:
 async def test_a_kept_secret_that_is_too_short_is_found(home: Path) -> None:
     (home / "data").mkdir()
     (home / "data" / "jwt_secret").write_text("short")
-    secret = await check_of(Settings(), "jwt secret")
+    secret = await check_of(Settings(), "HUB_JWT_SECRET")
     assert not secret.ok
     assert "32" in secret.detail
     assert "short" not in secret.detail

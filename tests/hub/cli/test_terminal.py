@@ -236,7 +236,7 @@ def test_help_is_in_the_readers_language_with_an_example(home: Path, language: s
 def test_errors_are_in_the_readers_language(home: Path) -> None:
     done = run(home, "orders", "list", HUB_LANGUAGE="zh_CN", HUB_URL="https://hub.invalid")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("错误：没有 https://hub.invalid 的登录。")
+    assert done.stderr.startswith("错误：尚未登录 https://hub.invalid。")
 
 
 def test_the_commands_that_talk_http_load_no_server(home: Path) -> None:
