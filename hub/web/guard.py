@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from hub.access.audit import Audit
 from hub.access.auth import Auth, Examined
+from hub.access.pace import Pace
 from hub.access.principal import Bootstrap, LoggedIn, Principal
 from hub.errors import Refusal
 from hub.model.rights import Right, may, whose
@@ -26,11 +27,13 @@ class Guarded(NamedTuple):
 
 
 class Guard:
-    """Refuses 401 without a good token, 403 for what the role may not do or an unfit account."""
+    """Refuses 401 without a good token, 403 for what the role may not do or an unfit account, 429 for a trader who asks
+    without end."""
 
     def __init__(self, auth: Auth, audit: Audit) -> None:
         self._auth = auth
         self._audit = audit
+        self._pace = Pace()
 
     def public(self, handler: Handler) -> Guarded:
         """For everybody."""
@@ -73,6 +76,8 @@ class Guard:
         become_known = request.scope.get("state", {}).get(KNOWN)
         if become_known is not None:
             become_known()
+        if isinstance(principal, LoggedIn) and principal.role == "trader":
+            await self._pace.turn(principal.account.id)
         return principal
 
     def trader(self, right: Right, handler: Callable[[Request, LoggedIn], Awaitable[Response]]) -> Guarded:
@@ -94,6 +99,7 @@ class Guard:
                 await self._auth.authenticate(text, address_of(request))
                 raise Refusal("forbidden", "for traders only")
             examined = await self._auth.examine(text)
+            await self._pace.turn(examined.token.user_id)
             if examined.account is not None and not may(examined.account.role, "orders:take"):
                 raise Refusal("forbidden", "for traders only")
             return await handler(request, examined)

@@ -69,7 +69,7 @@ def statuses(row: Endpoint) -> list[int]:
     """The errors that an endpoint can answer with."""
     found = set(row.refuses) | ({503} if row.path != "/healthz" else set())
     if row.guarded.need is not None:
-        found |= {401, 403}
+        found |= {401, 403, 429}
     if row.takes is not None:
         found |= {400, 413, 422}
     if row.query:

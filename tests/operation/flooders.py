@@ -169,6 +169,24 @@ async def wrong_logins(flood: Flood) -> None:
         await asyncio.gather(*(guess(http) for _ in range(GUESSERS)))
 
 
+def asking(method: str, path: str, body: object = None) -> Kind:
+    """A login's same request over HTTP, again and again, over many connections."""
+
+    async def one(flood: Flood, http: aiohttp.ClientSession) -> None:
+        headers = {"Authorization": f"Bearer {flood.token}"}
+        while flood.is_on:
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with http.request(method, f"{flood.url}{path}", json=body, headers=headers) as answer:
+                    await answer.read()
+                    flood.got[str(answer.status)] += 1
+
+    async def flood(flood: Flood) -> None:
+        async with flood.http() as http:
+            await asyncio.gather(*(one(flood, http) for _ in range(GUESSERS)))
+
+    return flood
+
+
 async def without_hello(flood: Flood) -> None:
     """One login with as many sockets as it gets, none of which says hello."""
 
@@ -261,6 +279,10 @@ KINDS: Final[dict[str, Kind]] = {
     "half bodies": strangers(HEAD + b"Content-Length: 1000\r\n\r\n{", more=b" "),
     "wrong logins": wrong_logins,
     "untaken answers": untaken_answers,
+    "polling": asking("GET", "/api/orders/pull"),
+    "results over HTTP": asking(
+        "POST", "/api/orders/record-result", {"order_id": FOREIGN, "result": {"success": True}}
+    ),
 }
 """By name; those whose name stands in `STRANGERS` need no token."""
 

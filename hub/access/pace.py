@@ -1,0 +1,39 @@
+"""How fast one trader is answered over HTTP, where a client polls once a second and an agent hands in late results.
+
+Whoever asks faster waits for its turn, and is told to come back later where too much of it waits. The invariant: what
+one trader asks costs the others a bounded share of the process, however many connections it asks over.
+"""
+
+import asyncio
+from math import ceil
+from typing import Final
+
+from hub.errors import Refusal
+
+BURST: Final = 200
+PER_S: Final = 50
+LONGEST_WAIT_S: Final = 5.0
+
+
+class Pace:
+    """A bucket a trader. There are at most as many as there are accounts."""
+
+    def __init__(self) -> None:
+        self._left: dict[int, tuple[float, float]] = {}
+
+    def wait_s(self, user_id: int, now_s: float) -> float:
+        """Takes a turn: how long until it comes. Raises Refusal where that is too long; then none is taken."""
+        left, at_s = self._left.get(user_id, (float(BURST), now_s))
+        left = min(BURST, left + (now_s - at_s) * PER_S) - 1
+        wait_s = max(0.0, -left / PER_S)
+        if wait_s > LONGEST_WAIT_S:
+            retry_s = ceil(wait_s)
+            raise Refusal("too_many", f"more than {PER_S} requests a second: try again in {retry_s} s", retry_s)
+        self._left[user_id] = left, now_s
+        return wait_s
+
+    async def turn(self, user_id: int) -> None:
+        """Returns when it is this trader's turn. Raises Refusal."""
+        wait_s = self.wait_s(user_id, asyncio.get_running_loop().time())
+        if wait_s:
+            await asyncio.sleep(wait_s)
