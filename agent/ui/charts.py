@@ -52,6 +52,7 @@ class Charts(QWidget):
         self._mode = Mode.PAPER
         self._plots: list[Any] = []
         self.said = [label() for _chart in range(3)]
+        self._headings: list[QLabel] = []
         self._column = QVBoxLayout(self)
         self._names: list[str] | None = None
         self._to_draw: list[int] = []
@@ -100,7 +101,7 @@ class Charts(QWidget):
         """By the width that the sentences get, not by the one that they had."""
         margins = self._column.contentsMargins()
         width = max(1, self.width() - margins.left() - margins.right())
-        for said in self.said:
+        for said in (*self._headings, *self.said):
             height = _lines_height(said, width)
             if said.minimumHeight() != height:
                 said.setFixedHeight(height)
@@ -128,7 +129,8 @@ class Charts(QWidget):
             plot.setMinimumHeight(least)
             plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             self._plots.append(plot)
-            self._column.addWidget(self._retold.label(title, "heading"))
+            self._headings.append(self._retold.label(title, "heading"))
+            self._column.addWidget(self._headings[-1])
             self._column.addWidget(said)
             self._column.addWidget(plot, 1)
         self._plots[2].getAxis("bottom").setStyle(showValues=False)  # the last orders, whichever they are
@@ -227,6 +229,7 @@ def _lines_height(said: QLabel, width: int) -> int:
     """Of its text alone: `heightForWidth` is never less than what it had before."""
     if not said.text():
         return 0
+    said.ensurePolished()  # else its font is not yet the one that it is drawn in
     hole = QRect(0, 0, width, 0)
     return said.fontMetrics().boundingRect(hole, int(Qt.TextFlag.TextWordWrap), said.text()).height()
 

@@ -45,12 +45,14 @@ class ConfirmWindow(Window):
         self._timer.timeout.connect(self.tick)
         self._timer.start(TICK_MS)
         self.tick()
+        self._make_equal()
         self.no.setFocus()
         self.resize(480, self.sizeHint().height())
 
     def retranslate(self) -> None:
         """After a change of the language."""
         self._retold.retranslate()
+        self._make_equal()
         self.tick()
 
     def tick(self) -> None:
@@ -78,6 +80,12 @@ class ConfirmWindow(Window):
     def _say(self, is_yes: bool) -> None:
         if not is_yes or self._asked.until_ms > self._hub_ms():
             self.answered.emit(self.order_id, is_yes)
+
+    def _make_equal(self) -> None:
+        """To refuse is as easy as to accept."""
+        wide = max(button.sizeHint().width() for button in (self.no, self.yes))
+        for button in (self.no, self.yes):
+            button.setMinimumWidth(wide)
 
     def _what(self) -> str:
         order = self._asked.order

@@ -165,7 +165,7 @@ def _sheet(colours: Colours, text_pt: float) -> str:
     QPushButton#refuse {{ font-weight: 600; padding: 6px 16px; border: 2px solid {colours.muted}; border-radius: 4px;
         background: {colours.raised}; color: {colours.text}; }}
     QPushButton#refuse:focus {{ border-color: {colours.text}; }}
-    QLabel#code {{ border: 1px solid {colours.line}; border-radius: 6px; }}
+    QLabel#code[framed="true"] {{ border: 1px solid {colours.line}; border-radius: 6px; }}
     QPushButton#main {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: 600;
         border: 2px solid {colours.accent}; border-radius: 4px; padding: 6px 16px; }}
     QPushButton#main:focus {{ border: 2px solid {colours.text}; }}

@@ -104,7 +104,7 @@ class Panel(QWidget):
         if ends_ms is not None:
             days = max(0, (ends_ms - view.hub_ms(now_ms)) // DAY_MS)
             account = _("Account ends on {date}, days left: {days}").format(date=words.date(ends_ms), days=days)
-        self.account.setText(account)
+        self.account.setText(words.together(account))
         self.exchange.setText(_exchange(view))
 
     def _render_trading(self, view: View) -> None:

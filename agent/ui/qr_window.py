@@ -4,6 +4,7 @@ The invariant: it shows events and holds no session; closing it cancels the logi
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout
@@ -12,7 +13,7 @@ from agent.drivers.binance.login.messages import Ended, LoginEvent, PersonNeeded
 from agent.language import _
 from agent.model.reasons import Reason
 from agent.ui import shapes, words
-from agent.ui.widgets import Retold, Window, label
+from agent.ui.widgets import Retold, Window, label, restyle
 
 SIDE = 260
 WIDTH = 440
@@ -29,13 +30,15 @@ class QrWindow(Window):
     def __init__(self) -> None:
         super().__init__()
         self._retold = told = Retold()
-        self._said: Callable[[], str] = lambda: _("Starting the browser…")
+        self._said: Callable[[], str] = _starting
+        self._is_bound = False
         self.code, self.state = label("code"), label("heading")
         self.code.setMinimumSize(SIDE, SIDE)
+        restyle(self.code, "framed", is_on=True)
         self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.again = told.button(lambda: _("Refresh the QR code"), "main")
         self.browser = told.button(lambda: _("Show the browser"))
-        self.cancel = told.button(lambda: _("Cancel"))
+        self.cancel = told.button(self._cancel_words)
         told.tell(self.setWindowTitle, lambda: _("Log in at the exchange"))
         told.tell(self.code.setAccessibleName, lambda: _("QR code: scan it with the exchange's app"))
         self.again.clicked.connect(lambda: self.again_wanted.emit(False))
@@ -49,7 +52,8 @@ class QrWindow(Window):
         """What the login's helper tells."""
         match event:
             case Started(is_headed=is_headed):
-                said = (lambda: _("A browser window is open: log in there.")) if is_headed else self._said
+                said = (lambda: _("A browser window is open: log in there.")) if is_headed else _starting
+                restyle(self.code, "framed", is_on=not is_headed)
                 self._show(said, is_over=False)
             case QrShown(text, number):
                 self.code.setPixmap(shapes.qr_code(text))
@@ -58,9 +62,9 @@ class QrWindow(Window):
                 self._show(lambda: _("The page asks something that only you may answer: show the browser."))
             case Ended(result, detail):
                 self.code.clear()
-                self._show(
-                    lambda: words.why(Reason(f"login.{result}", {"detail": detail})), is_over=result not in BOUND
-                )
+                restyle(self.code, "framed", is_on=False)
+                self._is_bound = result in BOUND
+                self._show(partial(_ended, result, detail), is_over=not self._is_bound)
 
     def say(self, said: Callable[[], str]) -> None:
         """Why no login can begin."""
@@ -79,6 +83,11 @@ class QrWindow(Window):
         self._said = said
         self.state.setText(said())
         self.again.setEnabled(is_over)
+        self.browser.setEnabled(not self._is_bound)
+        self.cancel.setText(self._cancel_words())
+
+    def _cancel_words(self) -> str:
+        return _("Close") if self._is_bound else _("Cancel")
 
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
@@ -91,6 +100,15 @@ class QrWindow(Window):
         for button in (self.cancel, self.browser, self.again):
             buttons.addWidget(button)
         column.addLayout(buttons)
+
+
+def _starting() -> str:
+    return _("Starting the browser…")
+
+
+def _ended(result: Result, detail: str) -> str:
+    said = words.why(Reason(f"login.{result}", {"detail": detail}))
+    return said[:1].upper() + said[1:]
 
 
 def _note() -> str:

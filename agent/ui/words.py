@@ -236,8 +236,8 @@ def profit(value: Decimal | None) -> str:
 
 
 def together(text: str) -> str:
-    """A figure and its unit on one line."""
-    return re.sub(r"(?<=\d) (?=[^\W\d])", "\u00a0", text)
+    """A figure and its unit, or its name, on one line."""
+    return re.sub(r"(?<=\d) (?=[^\W\d])|(?<=:) (?=\d)", "\u00a0", text)
 
 
 def time_of_day(ms: int | None) -> str:

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from itertools import combinations
 
 import pytest
 from PyQt6.QtCore import QEvent, Qt
@@ -14,9 +15,11 @@ from PyQt6.QtWidgets import (
     QApplication,
     QButtonGroup,
     QComboBox,
+    QGraphicsView,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QProgressBar,
     QRadioButton,
     QScrollArea,
     QWidget,
@@ -77,7 +80,7 @@ def parts(window: QWidget, kind: type | tuple[type, ...]) -> list[QWidget]:
 def test_no_text_is_left_out_or_cut_off(qapp: QApplication, speech: str, scale: int) -> None:
     wrong = []
     for title, window in shown(qapp):
-        wrong += [f"{title}: {said}" for said in _cut_sideways(window)]
+        wrong += [f"{title}: {said}" for said in (*_cut_sideways(window), *_over_each_other(window))]
         for part in parts(window, (QLabel, QAbstractButton)):
             text = part.text() if isinstance(part, QLabel | QAbstractButton) else ""
             is_button = isinstance(part, QAbstractButton) and part.focusPolicy() is not Qt.FocusPolicy.NoFocus
@@ -102,6 +105,15 @@ def _cut_sideways(window: QWidget) -> Iterator[str]:
         is_fixed = area.horizontalScrollBarPolicy() is Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         if is_fixed and inner.width() > hole.width():
             yield f"{inner.width()} wide in {hole.width()}"
+
+
+def _over_each_other(window: QWidget) -> Iterator[str]:
+    """Texts and controls of one place that stand on the same pixels."""
+    for first, second in combinations(parts(window, (QLabel, *CONTROLS, QProgressBar, QGraphicsView)), 2):
+        if first.parent() is second.parent():
+            shared = first.geometry().intersected(second.geometry())
+            if shared.width() > 2 and shared.height() > 2:
+                yield f"{_said(first)!r} and {_said(second)!r} share {shared}"
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
@@ -194,7 +206,7 @@ def _group(part: QWidget) -> QButtonGroup | None:
 
 
 def _said(part: QWidget) -> str:
-    return part.accessibleName() or (part.text() if isinstance(part, QAbstractButton | QLineEdit) else "")
+    return part.accessibleName() or (part.text() if isinstance(part, QAbstractButton | QLineEdit | QLabel) else "")
 
 
 def test_what_the_table_may_say_has_room_before_it_is_said(qapp: QApplication, speech: str, scale: int) -> None:
