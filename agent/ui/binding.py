@@ -4,6 +4,7 @@ The invariant: one login at a time; the session goes from the helper into the va
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from agent.drivers.binance.facts import FactsBroken
 from agent.drivers.binance.login.client import Login, Outcome
 from agent.drivers.binance.login.jobs import job_for
 from agent.drivers.binance.login.terminal import is_installed
+from agent.language import _
 from agent.model.account import Owner
 from agent.model.reasons import Reason
 from agent.trading.accounts import Accounts
@@ -79,7 +81,9 @@ class Binding:
             if outcome.captured is not None:
                 found = outcome.captured
                 self._keep(WebSession(found.csrftoken, found.p20t, found.expires_ms))
-        except (VaultUnavailable, FactsBroken, OSError) as error:
+        except VaultUnavailable as error:
+            window.say(partial(_no_place, clean(error)))
+        except (FactsBroken, OSError) as error:
             said = clean(error)
             window.say(lambda: said)
         return None
@@ -94,3 +98,8 @@ class Binding:
     def _keep(self, session: WebSession) -> None:
         key = self._accounts.keys(self._owner())[0]
         self._vault.put(key, "exchange_session", msgspec.json.encode(session).decode())
+
+
+def _no_place(why: str) -> str:
+    said = _("The session has no safe place here ({why}). Set AGENT_VAULT_PASSPHRASE_FILE, then start again.")
+    return said.format(why=why)

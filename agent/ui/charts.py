@@ -183,11 +183,12 @@ class Charts(QWidget):
         drawn = thinned(points, PARTS)
         seconds, totals = [s for s, _total in drawn] or [time.time()], [total for _s, total in drawn] or [0.0]
         self._profit.setData(seconds, totals)
+        self._profit.setSymbol("o" if len(points) == 1 else None)
         _fit(self._plots[0], rounded(*_ends(seconds), LEAST_SPAN_S), rounded(*_ends([0.0, *totals]), LEAST_SPAN_USDT))
         mode = words.mode(self._mode)
         if not points:
             return self.said[0].setText(_("{mode}: no position is settled yet.").format(mode=mode))
-        said, profit = _("{mode}: {profit} USDT in {count} settled positions."), Decimal(str(points[-1][1]))
+        said, profit = _("{mode}: {profit} USDT, settled positions: {count}."), Decimal(str(points[-1][1]))
         return self.said[0].setText(said.format(mode=mode, profit=words.profit(profit), count=f"{len(points):,}"))
 
     def _draw_rates(self) -> None:

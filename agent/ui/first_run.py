@@ -11,14 +11,13 @@ from PyQt6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QSpinBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from agent.language import LANGUAGES, _, current
-from agent.ui.widgets import Retold, Window, label
+from agent.ui.widgets import Amount, Retold, Window, label
 
 STEPS = 4
 
@@ -33,14 +32,13 @@ class FirstRun(Window):
     def __init__(self, server: str, stake: int, lowest: int, highest: int) -> None:
         super().__init__()
         self._retold = told = Retold()
-        self.language, self.server, self.username, self.stake = QComboBox(), QLineEdit(server), QLineEdit(), QSpinBox()
+        self.language, self.server, self.username = QComboBox(), QLineEdit(server), QLineEdit()
+        self.stake = Amount(lowest, highest)
         for code, name in LANGUAGES.items():
             self.language.addItem(name, code)
         self.language.setCurrentIndex(self.language.findData(current()))
         self.language.activated.connect(lambda place: self.language_wanted.emit(self.language.itemData(place)))
-        self.stake.setRange(lowest, highest)
         self.stake.setValue(stake)
-        self.stake.setSuffix(" USDT")
         self.steps, self.step = QStackedWidget(), label("muted")
         self.back, self.next = told.button(lambda: _("Back")), told.button(self._next_words, "main")
         self.next.setDefault(True)

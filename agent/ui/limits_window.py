@@ -56,6 +56,11 @@ class LimitsWindow(Window):
             field.setText(self._kept[key])
         self.say(lambda: "")
 
+    def show_rule(self, key: str, text: str | None) -> None:
+        """What holds, where another value was not taken."""
+        self._kept[key] = text or ""
+        self.fields[key].setText(self._kept[key])
+
     def say(self, said: Callable[[], str]) -> None:
         """Why a value was not taken; nothing where it was."""
         self._said = said

@@ -11,6 +11,7 @@ from agent.model import events
 from agent.model.engine import Mode
 from agent.model.events import Event
 from agent.ui import refusals, words
+from agent.ui.outages import outage
 from protocol.text import clean
 
 SEPARATOR = " · "
@@ -19,7 +20,7 @@ SEPARATOR = " · "
 def said(event: Event) -> str:
     """The event as one line."""
     parts = (*_whose(event), line(event)[0], *_facts(event))
-    return SEPARATOR.join(clean(part) for part in parts if part)
+    return SEPARATOR.join(dict.fromkeys(clean(part) for part in parts if part))
 
 
 def _whose(event: Event) -> Iterator[str]:
@@ -36,7 +37,7 @@ def _facts(event: Event) -> Iterator[str]:
         case events.LoggedIn() | events.Connected():
             yield event.username
         case events.Disconnected():
-            yield event.reason
+            yield outage(event.reason)
             yield _("next try in {time}").format(time=words.duration(event.retry_in_s))
         case events.HaltChanged():
             yield event.reason or ""
@@ -78,10 +79,10 @@ def _order(event: Event) -> Iterator[str]:
         case events.Asked() | events.Submitting():
             yield f"{words.amount(event.stake)} USDT"
         case events.OrderRefused() | events.Executed():
-            yield words.outcome(event.outcome)
+            yield words.ending(event.outcome, event.reason)
             yield words.why(event.reason)
             yield event.exchange_order_id or "" if isinstance(event, events.Executed) else ""
-        case events.Resolved() | events.Reported():
+        case events.Resolved():
             yield words.outcome(event.outcome)
         case events.NotReported():
             yield words.why(event.reason)

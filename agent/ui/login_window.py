@@ -11,7 +11,8 @@ from PyQt6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWid
 from agent.language import LANGUAGES, _, current
 from agent.ui.widgets import Retold, Window, label
 
-PASSWORD_LENGTH = 128
+LENGTHS = (200, 50, 128)
+"""The longest address, user name and password."""
 
 
 class LoginWindow(Window):
@@ -65,8 +66,8 @@ class LoginWindow(Window):
     def _fields(self, server: str, username: str) -> None:
         self.server, self.username, self.password = QLineEdit(server), QLineEdit(username), QLineEdit()
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
-        self.password.setMaxLength(PASSWORD_LENGTH)
-        for field in (self.server, self.username, self.password):
+        for field, longest in zip((self.server, self.username, self.password), LENGTHS, strict=True):
+            field.setMaxLength(longest)
             field.setMinimumWidth(260)
         self.language = QComboBox()
         for code, name in LANGUAGES.items():

@@ -239,6 +239,7 @@ class MainWindow(QMainWindow):
         self.hide_slept.clicked.connect(self.sleep_seen)
         self.show_unknown.clicked.connect(self._go_to_unknown)
         stop = QShortcut(QKeySequence("Ctrl+."), self)
+        stop.setContext(Qt.ShortcutContext.ApplicationShortcut)  # a question may be the window that has the keys
         stop.activated.connect(self.stop_wanted)
         self._timers = []
         works = ((FLUSH_MS, self.flush), (FLUSH_MS, self.log.flush), (COUNTDOWN_MS, self._tick))

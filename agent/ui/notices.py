@@ -1,6 +1,6 @@
 """PURE: which events a person is told of who does not look at the window, by class.
 
-The invariant: an order's notice says its mode; a class that is off says nothing.
+The invariant: an order's notice says its mode; a class that is off says nothing, and nobody is told what they decided.
 """
 
 from typing import Final
@@ -28,7 +28,7 @@ class Notice(msgspec.Struct, frozen=True):
 def notice(view: View, event: Event) -> Notice | None:
     """What to say of an event; `view` is the one before it."""
     match event:
-        case events.Executed() | events.OrderRefused():
+        case events.Executed() | events.OrderRefused() if not words.is_by_the_person(event.reason):
             return _order(event)
         case events.Disconnected() if view.is_connected:
             return Notice("lost", _("Not connected: nothing is placed until the connection is back."))

@@ -57,7 +57,7 @@ class OrdersView(QWidget):
         self.model = OrdersModel()
         self.table = QTableView()
         self.details = Details()
-        self.nothing = told.label(lambda: _("No orders have reached this computer yet."), "muted")
+        self.nothing = told.label(self._nothing_words, "muted")
         self.details.resolved.connect(self.resolved)
         self.search, self.outcomes = QLineEdit(), QComboBox()
         self.export = told.button(lambda: _("Save as CSV…"))
@@ -73,7 +73,7 @@ class OrdersView(QWidget):
         if rows and not self._has_widths:
             self._has_widths = True
             self._fit_columns()
-        self.nothing.setVisible(not rows)
+        self._say_nothing()
         shown = self.details.order_id
         if shown is not None and shown in rows:
             self.details.show_row(rows[shown])
@@ -144,6 +144,7 @@ class OrdersView(QWidget):
             self.outcomes.addItem(self._outcome_words(outcome), outcome)
         self.search.textChanged.connect(self._look)
         self.model.modelReset.connect(self._select_again)
+        self.model.modelReset.connect(self._say_nothing)
         self.search.setClearButtonEnabled(True)
         for clear in self.search.findChildren(QToolButton):
             self._retold.tell(clear.setAccessibleName, lambda: _("Clear"))
@@ -175,6 +176,15 @@ class OrdersView(QWidget):
         made.setBuddy(buddy)
         self._retold.tell(made.setText, text)
         return made
+
+    def _nothing_words(self) -> str:
+        if self._has_widths:
+            return _("No order is like what you look for.")
+        return _("No orders have reached this computer yet.")
+
+    def _say_nothing(self) -> None:
+        self.nothing.setVisible(self.model.rowCount() == 0)
+        self.nothing.setText(self._nothing_words())
 
     def _choose(self, place: int) -> None:
         if place >= 0:

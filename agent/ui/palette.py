@@ -147,6 +147,7 @@ def _sheet(colours: Colours, text_pt: float) -> str:
     QLabel#group {{ font-weight: 600; padding-top: 8px; }}
     QLabel#muted {{ color: {colours.muted}; }}
     QLabel#problem {{ color: {colours.needs_you}; font-weight: 600; }}
+    QLabel[refuses="true"] {{ color: {colours.needs_you}; font-weight: 600; }}
     QLabel#mode {{ font-weight: 700; font-size: {large}pt; padding: 8px 14px; border-radius: 6px;
         border: 2px solid {colours.line}; }}
     QLabel#mode[live="true"] {{ background: {colours.text}; color: {colours.window}; border-color: {colours.text}; }}

@@ -16,7 +16,6 @@ from PyQt6.QtWidgets import (
     QLabel,
     QProgressBar,
     QRadioButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -24,11 +23,11 @@ from PyQt6.QtWidgets import (
 from agent.language import _
 from agent.model.engine import Mode
 from agent.ui import words
+from agent.ui.outages import outage
 from agent.ui.refusals import clock_words
 from agent.ui.sentences import missed
 from agent.ui.state import DAY_MS, Bar, Placing, View
-from agent.ui.widgets import Retold, label, restyle, show_only
-from protocol.text import clean
+from agent.ui.widgets import Amount, Retold, label, restyle, show_only
 
 CLOCK_FAR_OFF_MS = 2_000
 HIGHEST_STAKE = 10_000
@@ -58,7 +57,7 @@ class Panel(QWidget):
         self.limits.clicked.connect(self.limits_wanted)
         self.modes = {mode: QRadioButton() for mode in Mode}
         self.placings = {placing: QRadioButton() for placing in Placing}
-        self.stake = QSpinBox()
+        self.stake = Amount(1, HIGHEST_STAKE)
         self.bars = Bars()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 6, 0)
@@ -125,9 +124,6 @@ class Panel(QWidget):
         self._group(lambda: _("Money"), _row(*self.modes.values()))
         self._group(lambda: _("Who decides"), _row(*self.placings.values()))
         self._group(lambda: _("Exchange"), self.exchange, self.bind)
-        self.stake.setRange(1, HIGHEST_STAKE)
-        self.stake.setSuffix(" USDT")
-        self.stake.setKeyboardTracking(False)
         stake = QWidget()
         line = QHBoxLayout(stake)
         line.setContentsMargins(0, 0, 0, 0)
@@ -183,7 +179,8 @@ class Bars(QWidget):
             text.setText(said)
             line.setAccessibleName(said)
             line.setValue(min(100, int(100 * bar.used / bar.limit)) if bar.limit else 100)
-            restyle(line, "refuses", is_on=bar.refuses is not None)
+            for part in (text, line):
+                restyle(part, "refuses", is_on=bar.refuses is not None)
 
     def _new(self, rule: str) -> tuple[QLabel, QProgressBar]:
         text, line = label(), QProgressBar()
@@ -221,7 +218,7 @@ def _link(view: View, now_ms: int) -> str:
         if view.retry_at_ms is None:
             return _("Not connected")
         seconds = max(0, view.retry_at_ms - now_ms + 999) // 1000
-        return _("Not connected: {why}. Next try in {seconds} s.").format(why=clean(view.lost), seconds=seconds)
+        return _("Not connected: {why}. Next try in {seconds} s.").format(why=outage(view.lost), seconds=seconds)
     if view.uncertainty_ms is None:
         return _("Connected")
     trip_ms, offset = max(0, 2 * (view.uncertainty_ms - 1)), f"{(view.offset_ms or 0) / 1000:+.1f}"

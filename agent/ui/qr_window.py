@@ -68,6 +68,8 @@ class QrWindow(Window):
 
     def say(self, said: Callable[[], str]) -> None:
         """Why no login can begin."""
+        self.code.clear()
+        restyle(self.code, "framed", is_on=False)
         self._show(said, is_over=True)
 
     def retranslate(self) -> None:

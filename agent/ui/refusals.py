@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.language import _
 from agent.model.events import End, SessionEnded
+from agent.ui.outages import outage
 from protocol.text import clean
 
 _BY_WORDS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
@@ -43,7 +44,8 @@ def words(ended: SessionEnded) -> str:
         for sign, known in _BY_WORDS:
             if sign in ended.reason.lower():
                 return known()
-    return _BY_END[ended.end]().format(why=clean(ended.reason))
+    why = outage(ended.reason) if ended.end is End.OUT_OF_REACH else clean(ended.reason)
+    return _BY_END[ended.end]().format(why=why)
 
 
 def waiting(reason: str, retry_in_s: float) -> str:

@@ -40,7 +40,7 @@ def next_order(view: View) -> Said:
     if view.ended is not None or view.session_ends_ms is None:
         return _not_logged_in(view)
     if not view.is_connected:
-        return Said(Tone.OFFLINE, N_("Nothing is placed: not connected to the hub ({why})."), {"why": view.lost})
+        return Said(Tone.OFFLINE, N_("Nothing is placed: not connected to the hub ({lost})."), {"lost": view.lost})
     if view.halt is not None:
         return Said(Tone.HALTED, N_("Nothing is placed: halted by the admin ({why})."), {"why": view.halt})
     if view.placing is Placing.PAUSED:

@@ -8,8 +8,18 @@ import html
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QAbstractButton, QCheckBox, QDialog, QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+from PyQt6.QtGui import QCloseEvent, QValidator, QWheelEvent
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QDialog,
+    QFrame,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
 
 Words = Callable[[], str]
 
@@ -28,6 +38,28 @@ class Window(QDialog):
         """Qt: QDialog's own would ask `reject` again."""
         if event is not None:
             event.accept()
+
+
+class Amount(QSpinBox):
+    """Whole USDT. What is no whole amount within the range stays as typed and, once done, gives back what was before:
+    QSpinBox would leave out the point of 5.5 and take 55. The wheel, which also scrolls, changes nothing."""
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        super().__init__()
+        self.setRange(lowest, highest)
+        self.setSuffix(" USDT")
+        self.setKeyboardTracking(False)
+        self.setGroupSeparatorShown(False)
+
+    def validate(self, text: str | None, place: int) -> tuple[QValidator.State, str, int]:
+        """Qt: whether it may stand there."""
+        state, said, at = super().validate(text, place)
+        return (QValidator.State.Intermediate if state is QValidator.State.Invalid else state), said, at
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 Qt's name
+        """Qt: for what is around it."""
+        if event is not None:
+            event.ignore()
 
 
 class Retold:

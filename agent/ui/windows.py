@@ -6,7 +6,9 @@ here can stop what is executing.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+from PyQt6.QtCore import QPoint
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from agent import language
@@ -27,6 +29,9 @@ from agent.ui.settings_window import SettingsWindow
 from agent.ui.state import View
 from agent.ui.tray import Tray
 from agent.ui.widgets import Words
+
+ASIDE: Final = 36
+"""Pixels: no question hides another."""
 
 
 class Windows:
@@ -116,9 +121,10 @@ class Windows:
         """One more question, over the main window; `now_ms` is this computer's clock."""
         window = ConfirmWindow(event, self.view.mode, lambda: self.view.hub_ms(now_ms()))
         window.answered.connect(answered)
+        aside = ASIDE * len(self.questions)
         self.questions[event.order_id] = window
         window.show()
-        window.move(self.main.geometry().center() - window.rect().center())
+        window.move(self.main.geometry().center() - window.rect().center() + QPoint(aside, aside))
         window.activateWindow()
 
     def stop_asking(self, order_id: int) -> None:

@@ -88,8 +88,10 @@ class Wishes:
             refused = session.set_rule(key, text)
         except BadRule as error:
             takes = error.takes
-            return limits.say(lambda: f"{words.rule(key)}: {_(takes)}")
+            return limits.say(lambda: _("{}: wants {}.").format(words.rule(key), _(takes)))
         limits.say(lambda: "" if refused is None else words.why(refused.reason))
+        if refused is not None and key in limits.fields:
+            limits.show_rule(key, written(session.controls.rules(), key))
         return self._changed()
 
     def resolve(self, order_id: int, outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from agent.language import _
 from agent.model.engine import Mode
 from agent.model.moments import local
 from agent.model.reasons import N_, Reason
+from agent.ui.outages import outage
 from agent.ui.rows import Row, Stage
 from agent.ui.sentences import Said
 from agent.ui.state import Placing
@@ -167,15 +168,25 @@ def outcome(code: str) -> str:
     return _OUTCOMES.get(code, lambda: code)()
 
 
+def ending(code: str, reason: Reason | None) -> str:
+    """What became of an order; where it was the person who did not want it, that."""
+    if code == "rejected" and reason is not None and reason.code in _BY_THE_PERSON:
+        return _BY_THE_PERSON[reason.code]()
+    return outcome(code)
+
+
+def is_by_the_person(reason: Reason | None) -> bool:
+    """Whether it is the person who did not want it."""
+    return reason is not None and reason.code in _BY_THE_PERSON
+
+
 def state(row: Row) -> str:
     """How far an order has come; a settled one by its result."""
     if row.result is not None:
         estimated = row.source == "estimated"
         return _("{result} (estimated)").format(result=result(row.result)) if estimated else result(row.result)
-    if row.outcome == "rejected" and row.reason is not None and row.reason.code in _BY_THE_PERSON:
-        return _BY_THE_PERSON[row.reason.code]()
     if row.outcome is not None:
-        return outcome(row.outcome)
+        return ending(row.outcome, row.reason)
     return _STAGES.get(row.stage, lambda: row.stage.value)()
 
 
@@ -216,7 +227,7 @@ def _in_words(name: str, codes: str) -> str:
 
 def sentence(said: Said) -> str:
     """What is said, in the reader's language."""
-    facts = {name: clean(fact) for name, fact in said.facts.items()}
+    facts = {name: outage(fact) if name == "lost" else clean(fact) for name, fact in said.facts.items()}
     if "mode" in facts:
         facts["mode"] = mode(Mode(facts["mode"]))
     return _(said.template).format(**facts, reason=why(said.why))

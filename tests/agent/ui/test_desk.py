@@ -343,6 +343,14 @@ def test_a_limit_that_is_reached_is_seen(
             row = await person.order_is(await published(hub, to=[name]), "rejected")
             assert row.reason is not None
             assert row.reason.code == "limit.orders_per_day"
+            for key, text in (("orders_per_day", ""), ("loss_per_day", "3")):
+                limits.fields[key].setText(text)
+                limits.fields[key].editingFinished.emit()
+            row = await person.order_is(await published(hub, to=[name]), "rejected")
+            limits.fields["loss_per_day"].setText("50")
+            limits.fields["loss_per_day"].editingFinished.emit()
+            assert "not loosened before tomorrow" in limits.problem.text()
+            assert limits.fields["loss_per_day"].text() == "3", "the field shows what holds"
 
     run(story())
 
