@@ -97,6 +97,7 @@ class Hub:
             clock=self.clock,
             installation=self.store.installation,
             assignments=self.store.assignments,
+            orders=self.store.orders,
             readiness=self.readiness,
             bus=self.bus,
             peers=self.peers,

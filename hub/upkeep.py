@@ -29,6 +29,7 @@ from hub.sessions.restart_hint import RestartHint
 from hub.sessions.resync import Resync
 from hub.store.assignments import Assignments
 from hub.store.installation import Installation
+from hub.store.orders import Orders
 from protocol.messages import Outcome
 
 TICK_S: Final = 1.0
@@ -48,6 +49,7 @@ class Upkeep:
         *,
         installation: Installation,
         assignments: Assignments,
+        orders: Orders,
         readiness: Readiness,
         bus: Bus,
         peers: Peers,
@@ -70,6 +72,7 @@ class Upkeep:
         self._clock = clock
         self._installation = installation
         self._assignments = assignments
+        self._orders = orders
         self._peers = peers
         self._hint = hint
         self._ledger = ledger
@@ -124,6 +127,7 @@ class Upkeep:
         for outcome in (*get_args(Outcome), "open"):
             metrics.OUTCOMES_NOW.labels(outcome).set(sum(rows for name, rows, _ in counted if name == outcome))
         metrics.ACKED_NOW.set(sum(acked for _, _, acked in counted))
+        metrics.ORDERS_NOW.set(await self._orders.counted_since(self._clock.now() - DAY_MS))
 
     async def _look_around(self) -> None:
         metrics.LEDGER_AGE.set(self._ledger.oldest_s)

@@ -20,7 +20,7 @@ from hub.model.delivery import LONGEST_LIFE_MS, PLACED, Reported, plausible
 from hub.model.records import OrderRow
 from hub.orders.facts import Verdict
 from hub.orders.ledger import Ledger
-from hub.orders.live import LiveOrders
+from hub.orders.live import LiveOrder, LiveOrders
 from hub.runtime import metrics
 from hub.runtime.background import Background
 from hub.sessions.registry import Session
@@ -63,18 +63,22 @@ class Reports:
         if live is None:
             session.say(_ERRORS["no_such_order"])
         elif live.is_with(session):
-            metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
-            sent_ms = live.sent.get(session)
-            if sent_ms is not None:
-                session.latency_ms = at_ms - sent_ms
-                metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
-            if session.user_id not in live.acked:
-                metrics.ACKS.inc()
+            self._measure(session, live, at_ms)
             live.acked.add(session.user_id)
             acked_ms = plausible(ack.received_ms, at_ms - LONGEST_LIFE_MS, at_ms)
             self._ledger.acked(ack.order_id, session.user_id, session.device_id, acked_ms)
         else:
             session.say(_ERRORS["not_owner"])
+
+    def _measure(self, session: Session, live: LiveOrder, at_ms: int) -> None:
+        """How late it came; an ack that is said again says nothing about that."""
+        sent_ms = live.sent.get(session)
+        if sent_ms is not None:
+            session.latency_ms = at_ms - sent_ms
+            metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
+        if session.user_id not in live.acked:
+            metrics.ACKS.inc()
+            metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
 
     def take_result(self, session: Session, result: Result, at_ms: int) -> None:
         """What became of an order. Answered when it is committed."""

@@ -75,6 +75,9 @@ ACKED_NOW: Final = _gauge(
     "Deliveries of the last 24 hours that were acked, as the database has them now.",
     mode="livemax",
 )
+ORDERS_NOW: Final = _gauge(
+    "bn_hub_orders_last_day", "Orders of the last 24 hours, as the database has them now.", mode="livemax"
+)
 CLAIMS: Final = _counter("bn_hub_claims_total", "Claims asked for, by what Redis answered.", "result")
 SENT: Final = _counter("bn_hub_deliveries_sent_total", "Orders handed to a connection.")
 UNSENT: Final = _counter("bn_hub_deliveries_unsent_total", "Claims whose connection did not take the order.")
@@ -123,7 +126,7 @@ GC_PAUSE: Final = _histogram(
     "bn_hub_gc_pause_seconds", "Time that one garbage collection took.", (0.0001, 0.0005, *_MILLISECONDS)
 )
 BUILD: Final = Gauge(
-    "bn_hub_build_info",
+    "bn_hub_info",
     "Always 1; the labels say what runs.",
     ("version", "python"),
     registry=_REGISTRY,

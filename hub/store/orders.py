@@ -53,6 +53,12 @@ class Orders:
             raise Refusal("conflict", "Idempotency-Key: was used for another order; take a new one")
         return first
 
+    async def counted_since(self, since_ms: int) -> int:
+        """How many were published since then. Raises Unavailable."""
+        query = select(func.count()).where(orders.c.created_at >= since_ms)
+        async with self._database.reading() as connection:
+            return int(await connection.scalar(query) or 0)
+
     async def get(self, order_id: int) -> OrderRow | None:
         return (await self.get_many([order_id])).get(order_id)
 

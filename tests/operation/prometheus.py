@@ -11,8 +11,8 @@ from tests.services.process import Server, program
 
 CONFIGURATION = """\
 global:
-  scrape_interval: 250ms
-  scrape_timeout: 250ms
+  scrape_interval: 500ms
+  scrape_timeout: 500ms
 scrape_configs:
   - job_name: hub
     static_configs:
