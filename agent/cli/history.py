@@ -93,7 +93,8 @@ def as_table(chapter: Chapter) -> Table:
     """For people; times in the computer's zone."""
     total = totals(chapter.entries)
     title = Text(clean(f"{chapter.owner.username} · {chapter.owner.server}"))
-    table = Table(title=title, show_footer=True, show_edge=False, box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(title=title, show_footer=True, box=SIMPLE, padding=(0, 1, 0, 0))
+    table.show_edge = table.pad_edge = False
     table.add_column(_("order"), _("{} orders").format(total.orders), justify="right")
     table.add_column(_("received"))
     table.add_column(_("mode"))

@@ -24,6 +24,7 @@ from agent.model.usage import SETTINGS, Usage, next_refusal, usage
 from agent.trading import spent
 from agent.trading.controls import Controls
 from agent.trading.journal import FILE_NAME, Journal
+from agent.ui import words
 from protocol.manual import App
 
 app = App(
@@ -162,7 +163,8 @@ def _row_data(row: Usage) -> dict[str, Any]:
 
 
 def _as_table(rows: list[Usage], mode: Mode) -> Table:
-    table = Table(title=_("Limits, {}").format(mode), show_edge=False, box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(title=_("Limits, {}").format(words.mode(mode)), box=SIMPLE, padding=(0, 1, 0, 0))
+    table.show_edge = table.pad_edge = False
     for name in (_("limit"), _("from"), _("value"), _("used"), _("left"), _("next order")):
         table.add_column(name, overflow="fold")
     for row in rows:
@@ -185,9 +187,10 @@ def _cells(row: Usage) -> tuple[str, ...]:
 
 
 def _next(rows: list[Usage], mode: Mode, paused: str | None) -> str:
+    shown = words.mode(mode)
     if paused is not None:
-        return _("{}: paused, no order is placed until agent continue").format(mode)
+        return _("{}: paused, no order is placed until agent continue").format(shown)
     refuses = next_refusal(rows)
     if refuses is None or refuses.refuses is None:
-        return _("{}: no limit refuses the next order, as far as it can be known before it comes").format(mode)
-    return _("{}: the next order would be refused: {}").format(mode, refuses.refuses.text(_))
+        return _("{}: no limit refuses the next order, as far as it can be known before it comes").format(shown)
+    return _("{}: the next order would be refused: {}").format(shown, refuses.refuses.text(_))

@@ -42,7 +42,7 @@ class Terminal:
             preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(child_side)
-        self._wait(lambda shown: bool(PROMPT.search(shown)), 10)
+        self._wait(lambda shown: bool(PROMPT.search(shown)), 60)
 
     @property
     def shown(self) -> str:
@@ -71,7 +71,7 @@ class Terminal:
         """Ctrl-C, and the prompt that comes back."""
         if not PROMPT.search(self.shown):
             os.write(self._descriptor, b"\x03")
-            self._wait(lambda shown: bool(PROMPT.search(shown)), 30)
+            self._wait(lambda shown: bool(PROMPT.search(shown)), 60)
 
     def close(self) -> None:
         """Hangs up, which ends what runs in the foreground too."""
@@ -82,7 +82,7 @@ class Terminal:
     def _type_line(self, line: str) -> None:
         echoed = len(self.shown) + len(line) + 1
         os.write(self._descriptor, line.encode() + b"\n")
-        self._wait(lambda shown: len(shown) >= echoed, 10)
+        self._wait(lambda shown: len(shown) >= echoed, 60)
 
     def _wait(self, condition: Callable[[str], bool], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
