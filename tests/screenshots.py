@@ -47,7 +47,11 @@ from protocol.messages import Increment, Order
 
 THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 INCREMENTS: Final[tuple[Increment, ...]] = ("TEN_MINUTE", "THIRTY_MINUTE", "ONE_HOUR")
-GUIDE: Final = ("first-run-2", "login", "main-placing", "main-limit", "main-charts", "confirm", "limits", "live", "qr")
+GUIDE: Final = (
+    *("first-run-2", "login", "main-placing", "main-limit", "main-unknown", "main-charts"),
+    *("confirm", "limits", "live", "qr"),
+)
+NEARLY: Final = 24
 AHEAD_MS: Final = 310
 FLAT: Final = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
 PICTURES: Final = Path(__file__).parents[1] / "agent" / "docs" / "pictures"
@@ -83,9 +87,9 @@ def _order(view: View, number: int, at_ms: int) -> View:
     view = reduce(view, events.OrderReceived(order, at_ms + AHEAD_MS, Mode.PAPER), at_ms)
     if number % 9 == 4:
         reason = Reason("limit.max_stake", {"stake": "7", "max": "5"})
-        return reduce(view, events.OrderRefused(order.id, "rejected", Mode.PAPER, reason), at_ms)
+        return _refused(view, events.OrderRefused(order.id, "rejected", Mode.PAPER, reason), at_ms)
     if number % 11 == 7:
-        return reduce(view, events.OrderRefused(order.id, "expired", Mode.PAPER, Reason("window.over")), at_ms)
+        return _refused(view, events.OrderRefused(order.id, "expired", Mode.PAPER, Reason("window.over")), at_ms)
     view = reduce(view, events.Submitting(order.id, Decimal(5), Decimal("0.80"), Mode.PAPER), at_ms + 3)
     if number % 13 == 9:
         unknown = events.Executed(order.id, "unknown", Mode.PAPER, Reason("driver.interrupted"), None)
@@ -95,6 +99,11 @@ def _order(view: View, number: int, at_ms: int) -> View:
     result, profit = ("won", Decimal("4.00")) if number % 5 < 3 else ("lost", Decimal("-5.00"))
     settled = events.Settled(order.id, Mode.PAPER, result, "confirmed", profit)  # type: ignore[arg-type]
     return reduce(view, settled, at_ms + 500_000)
+
+
+def _refused(view: View, event: events.OrderRefused, at_ms: int) -> View:
+    told = reduce(view, event, at_ms)
+    return reduce(told, events.Reported(event.order_id, event.outcome, event.mode), at_ms + 20)
 
 
 def main_states() -> dict[str, tuple[View, int]]:
@@ -302,13 +311,20 @@ def _paint(app: QApplication, window: QWidget) -> None:
 
 
 def _small(picture: QImage) -> QImage:
-    """With the 256 colours that it has most of."""
+    """With 256 colours: those that it has most of, but none that is nearly another."""
     exact = picture.convertToFormat(QImage.Format.Format_RGB32)
     bits = exact.constBits()
     assert bits is not None
     pixels = memoryview(bits.asstring(exact.sizeInBytes())).cast("I")
-    common = [colour for colour, _count in Counter(pixels).most_common(256)]
+    common: list[int] = []
+    for colour, _count in Counter(pixels).most_common():
+        if len(common) < 256 and all(_difference(colour, taken) > NEARLY for taken in common):
+            common.append(colour)
     return exact.convertToFormat(QImage.Format.Format_Indexed8, common, FLAT)
+
+
+def _difference(one: int, other: int) -> int:
+    return sum(abs((one >> shift & 255) - (other >> shift & 255)) for shift in (0, 8, 16))
 
 
 def folder(text: str) -> Path:

@@ -163,7 +163,7 @@ class OrdersView(QWidget):
         parts.addWidget(self.details)
         parts.setStretchFactor(0, 3)
         parts.setStretchFactor(1, 2)
-        parts.setSizes([380, 210])
+        parts.setSizes([350, 250])
         parts.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.addLayout(top)
