@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
-from sqlalchemy import and_, case, func, insert, literal_column, null, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal_column, null, select, update
 from sqlalchemy.dialects import mysql, sqlite
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import Insert, Update
 
 from hub.model.delivery import CONFIRMED, OVERDUE, UNHEARD, Delivery, State, holder_of
 from hub.model.records import Absent, AssignmentRow, KnownOutcome
@@ -20,11 +20,31 @@ from hub.store.tables import users
 from protocol.messages import FACTS, Outcome
 
 from .database import Database
+from .lists import among
 
 UNSENT: Final = '{"sent":false}'
 """`execution_result` of a claim whose frame could not be handed over yet; NULL once it was."""
 LEAVING: Final = '{"sent":null}'
 """The same, committed just before its frame goes. Where it stays, the process died: it may have gone."""
+
+_OF_ORDERS: Final = among(rows.c.order_id, "order_ids")
+_HOLDERS: Final = select(rows.c.order_id, rows.c.user_id, rows.c.device_id, rows.c.journal).where(_OF_ORDERS)
+_OWNERS: Final = select(rows.c.order_id, rows.c.user_id, rows.c.device_id, rows.c.outcome).where(
+    _OF_ORDERS, among(rows.c.user_id, "user_ids")
+)
+_ACKED: Final = select(rows.c.user_id).where(
+    rows.c.order_id == bindparam("order"),
+    among(rows.c.user_id, "user_ids"),
+    rows.c.acked_at.is_not(None) | rows.c.outcome.is_not(None),
+)
+_KNOWN: Final = select(
+    rows.c.order_id, rows.c.outcome, rows.c.presumed, rows.c.acked_at, rows.c.execution_result
+).where(rows.c.user_id == bindparam("user"), _OF_ORDERS)
+_OPEN: Final = update(rows).where(_OF_ORDERS, rows.c.outcome.is_(None))
+_CLOSE_UNSENT: Final = _OPEN.where(rows.c.execution_result == UNSENT, rows.c.acked_at.is_(None))
+_CLOSE_UNHEARD: Final = _OPEN.where(
+    rows.c.execution_result.is_(None) | (rows.c.execution_result == LEAVING) | rows.c.acked_at.is_not(None)
+)
 
 
 class Written(NamedTuple):
@@ -45,13 +65,17 @@ class Assignments:
     async def record(self, deliveries: Sequence[Delivery], confirm: Sequence[Delivery] = ()) -> Written:
         """Upserts all; committed when it returns, and harmless to repeat where it raises. What became of `confirm` is
         asked and told."""
+        asked = {
+            "order_ids": list({delivery.order_id for delivery in confirm}),
+            "user_ids": list({delivery.user_id for delivery in confirm}),
+        }
         # Sorted, so that two processes lock rows in the same order.
         values = [_values(delivery) for delivery in sorted(deliveries, key=lambda d: (d.order_id, d.user_id))]
         async with self._database.writing() as connection:
-            before = await connection.execute(_owners(confirm)) if confirm else ()
+            before = await connection.execute(_OWNERS, asked) if confirm else ()
             had_ended = {tuple(row)[:3] for row in before if row.outcome is not None}
             await connection.execute(self._upsert, values)
-            after = await connection.execute(_owners(confirm)) if confirm else ()
+            after = await connection.execute(_OWNERS, asked) if confirm else ()
             owners = {tuple(row)[:3] for row in after}
         ours = owners & {(delivery.order_id, delivery.user_id, delivery.device_id) for delivery in confirm}
         return Written(ours, ours - had_ended)
@@ -62,11 +86,8 @@ class Assignments:
 
     async def owners(self, order_ids: Iterable[int]) -> list[tuple[int, int, str]]:
         """(order id, user id, holder) of every row of these orders, the holder as a claim has it."""
-        query = select(rows.c.order_id, rows.c.user_id, rows.c.device_id, rows.c.journal).where(
-            rows.c.order_id.in_(list(order_ids))
-        )
         async with self._database.reading() as connection:
-            found = await connection.execute(query)
+            found = await connection.execute(_HOLDERS, {"order_ids": list(order_ids)})
             return [(row.order_id, row.user_id, holder_of(row.device_id, row.journal)) for row in found]
 
     async def without_row(self, order_id: int, targets: Sequence[int] | None) -> list[int]:
@@ -102,39 +123,26 @@ class Assignments:
 
     async def acked_among(self, order_id: int, user_ids: list[int]) -> set[int]:
         """Those of the users who have acknowledged the order, or said what came of it."""
-        query = select(rows.c.user_id).where(
-            rows.c.order_id == order_id,
-            rows.c.user_id.in_(user_ids),
-            rows.c.acked_at.is_not(None) | rows.c.outcome.is_not(None),
-        )
+        asked = {"order": order_id, "user_ids": user_ids}
         async with self._database.reading() as connection:
-            return set((await connection.execute(query)).scalars())
+            return set((await connection.execute(_ACKED, asked)).scalars())
 
     async def close_unsent(self, order_ids: list[int]) -> int:
         """Outcome `expired` for what was never sent of orders past their window; returns how many."""
-        is_unsent = and_(rows.c.execution_result == UNSENT, rows.c.acked_at.is_(None))
-        return await self._close(order_ids, is_unsent, "expired", _OVERDUE)
+        return await self._close(_CLOSE_UNSENT, order_ids, "expired", _OVERDUE)
 
     async def close_unheard(self, order_ids: list[int]) -> int:
         """Outcome `unknown` for what was sent, or may have been, of orders long past their window; returns how many."""
-        may_have_gone = rows.c.execution_result.is_(None) | (rows.c.execution_result == LEAVING)
-        was_sent = may_have_gone | rows.c.acked_at.is_not(None)
-        return await self._close(order_ids, was_sent, "unknown", _UNHEARD)
+        return await self._close(_CLOSE_UNHEARD, order_ids, "unknown", _UNHEARD)
 
-    async def _close(self, order_ids: list[int], which: Any, outcome: Outcome, result: str) -> int:
-        query = (
-            update(rows)
-            .where(rows.c.order_id.in_(order_ids), rows.c.outcome.is_(None), which)
-            .values(execution_result=result, outcome=outcome, presumed=1)
-        )
+    async def _close(self, which: Update, order_ids: list[int], outcome: Outcome, result: str) -> int:
+        values = {"order_ids": order_ids, "execution_result": result, "outcome": outcome, "presumed": 1}
         async with self._database.writing() as connection:
-            return (await connection.execute(query)).rowcount
+            return (await connection.execute(which, values)).rowcount
 
     async def outcomes_of(self, user_id: int, order_ids: list[int]) -> list[KnownOutcome]:
         """What is known of those of the orders that this user has a row of. Raises Unavailable."""
-        query = select(
-            rows.c.order_id, rows.c.outcome, rows.c.presumed, rows.c.acked_at, rows.c.execution_result
-        ).where(rows.c.user_id == user_id, rows.c.order_id.in_(order_ids))
+        asked = {"user": user_id, "order_ids": order_ids}
         async with self._database.reading() as connection:
             return [
                 KnownOutcome(
@@ -143,7 +151,7 @@ class Assignments:
                     bool(row.presumed),
                     row.acked_at is not None or row.execution_result in (None, LEAVING),
                 )
-                for row in await connection.execute(query)
+                for row in await connection.execute(_KNOWN, asked)
             ]
 
     async def counted_since(self, since_ms: int) -> list[tuple[str, int, int]]:
@@ -233,13 +241,6 @@ def _assignment(row: Any) -> AssignmentRow:
         was_sent=row.acked_at is not None or result.get("sent", True) is True,
         settlement=row.settlement,
         settled_ms=row.settled_at,
-    )
-
-
-def _owners(deliveries: Sequence[Delivery]) -> Any:
-    return select(rows.c.order_id, rows.c.user_id, rows.c.device_id, rows.c.outcome).where(
-        rows.c.order_id.in_({delivery.order_id for delivery in deliveries}),
-        rows.c.user_id.in_({delivery.user_id for delivery in deliveries}),
     )
 
 

@@ -4,14 +4,20 @@ Ids are given when a row is inserted and seen when it is committed, so a lower i
 `model.cursor` keeps account of the gaps.
 """
 
+from typing import Final
+
 from sqlalchemy import delete, func, insert, select
 
 from hub.model.records import Account, Change
 
 from .account_row import ACCOUNT_COLUMNS, account_of
 from .database import Connection, Database
+from .lists import among
 from .tables import account_changes as changes
 from .tables import users
+
+_LAST: Final = select(func.max(changes.c.id)).where(changes.c.user_id == users.c.id).scalar_subquery()
+_STATES: Final = select(*ACCOUNT_COLUMNS, _LAST.label("change_id")).where(among(users.c.id, "ids"))
 
 
 class Changes:
@@ -34,10 +40,9 @@ class Changes:
     async def states_of(self, user_ids: list[int]) -> dict[int, tuple[int, Account]]:
         """Of those of the users that exist: the id of the last change (0 for none), and the account after it. Raises
         Unavailable."""
-        last = select(func.max(changes.c.id)).where(changes.c.user_id == users.c.id).scalar_subquery()
-        query = select(*ACCOUNT_COLUMNS, last.label("change_id")).where(users.c.id.in_(user_ids))
         async with self._database.reading() as connection:
-            return {row.id: (row.change_id or 0, account_of(row)) for row in await connection.execute(query)}
+            rows = await connection.execute(_STATES, {"ids": user_ids})
+            return {row.id: (row.change_id or 0, account_of(row)) for row in rows}
 
     async def forget(self, before_id: int) -> None:
         """Deletes what every process has seen long ago. Raises Unavailable."""

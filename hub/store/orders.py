@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from hub.errors import Refusal, Rejected
 from hub.model.delivery import LONGEST_LIFE_MS
@@ -12,9 +12,16 @@ from hub.store.tables import orders
 from protocol.messages import Order
 
 from .database import Database
+from .lists import among
 
 _INSERT: Final = insert(orders)
-LIVE: Final = (PENDING, ASSIGNED)
+_IS_LIVE: Final = orders.c.status.in_((PENDING, ASSIGNED))
+_LIVE: Final = select(orders).where(_IS_LIVE).order_by(orders.c.id)
+_MANY: Final = select(orders).where(among(orders.c.id, "ids"))
+_CANCELLED: Final = select(orders.c.id).where(among(orders.c.id, "ids"), orders.c.status == CANCELLED)
+_CANCEL: Final = update(orders).where(orders.c.id == bindparam("one"), _IS_LIVE)
+_END: Final = update(orders).where(among(orders.c.id, "ids"), _IS_LIVE)
+_ASSIGN: Final = update(orders).where(among(orders.c.id, "ids"), orders.c.status == PENDING)
 
 
 class Orders:
@@ -65,20 +72,18 @@ class Orders:
     async def get_many(self, order_ids: list[int]) -> dict[int, OrderRow]:
         """Those of the orders that exist, by id."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(orders).where(orders.c.id.in_(order_ids)))
+            rows = await connection.execute(_MANY, {"ids": order_ids})
             return {row.id: _row(row) for row in rows}
 
     async def cancelled_among(self, order_ids: list[int]) -> list[int]:
         """Those of the orders that were cancelled. Raises Unavailable."""
-        query = select(orders.c.id).where(orders.c.id.in_(order_ids), orders.c.status == CANCELLED)
         async with self._database.reading() as connection:
-            return list((await connection.execute(query)).scalars())
+            return list((await connection.execute(_CANCELLED, {"ids": order_ids})).scalars())
 
     async def live(self) -> list[OrderRow]:
         """Neither cancelled nor swept, oldest first; some may be past their window."""
-        query = select(orders).where(orders.c.status.in_(LIVE)).order_by(orders.c.id)
         async with self._database.reading() as connection:
-            return [_row(row) for row in await connection.execute(query)]
+            return [_row(row) for row in await connection.execute(_LIVE)]
 
     async def recent(self, now_ms: int) -> list[OrderRow]:
         """All whose window can have ended within the last hour or is still open, whatever their status."""
@@ -103,33 +108,19 @@ class Orders:
 
     async def cancel(self, order_id: int, now_ms: int) -> bool:
         """Status 4, if it is still live."""
-        query = (
-            update(orders)
-            .where(orders.c.id == order_id, orders.c.status.in_(LIVE))
-            .values(status=CANCELLED, updated_at=now_ms)
-        )
+        values = {"one": order_id, "status": CANCELLED, "updated_at": now_ms}
         async with self._database.writing() as connection:
-            return (await connection.execute(query)).rowcount > 0
+            return (await connection.execute(_CANCEL, values)).rowcount > 0
 
     async def note_over(self, order_ids: list[int], now_ms: int) -> None:
         """Status 3 for orders whose window has ended."""
-        query = (
-            update(orders)
-            .where(orders.c.id.in_(order_ids), orders.c.status.in_(LIVE))
-            .values(status=ORDER_EXPIRED, updated_at=now_ms)
-        )
         async with self._database.writing() as connection:
-            await connection.execute(query)
+            await connection.execute(_END, {"ids": order_ids, "status": ORDER_EXPIRED, "updated_at": now_ms})
 
     async def note_assigned(self, order_ids: list[int], now_ms: int) -> None:
         """Status 2 for orders that a first user has."""
-        query = (
-            update(orders)
-            .where(orders.c.id.in_(order_ids), orders.c.status == PENDING)
-            .values(status=ASSIGNED, updated_at=now_ms)
-        )
         async with self._database.writing() as connection:
-            await connection.execute(query)
+            await connection.execute(_ASSIGN, {"ids": order_ids, "status": ASSIGNED, "updated_at": now_ms})
 
 
 def _row(row: Any) -> OrderRow:

@@ -10,6 +10,7 @@ from hub.model.records import ACTIVE, DISABLED, EXPIRED, Account, Change, Role
 from .account_row import ACCOUNT_COLUMNS, account_of
 from .changes import note_change
 from .database import Database
+from .lists import among
 from .tables import orders, users
 
 
@@ -24,6 +25,9 @@ class UserFilter(NamedTuple):
 
 
 EVERYBODY: Final = UserFilter()
+_MANY: Final = select(*ACCOUNT_COLUMNS).where(among(users.c.id, "ids"))
+_NEWEST: Final = select(func.max(orders.c.id)).scalar_subquery()
+_MANY_NOW: Final = select(*ACCOUNT_COLUMNS, _NEWEST.label("newest")).where(among(users.c.id, "ids"))
 
 
 class Users:
@@ -72,15 +76,13 @@ class Users:
     async def get_many(self, user_ids: list[int]) -> dict[int, Account]:
         """Those of the users that exist, by id."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(*ACCOUNT_COLUMNS).where(users.c.id.in_(user_ids)))
+            rows = await connection.execute(_MANY, {"ids": user_ids})
             return {row.id: account_of(row) for row in rows}
 
     async def get_many_now(self, user_ids: list[int]) -> tuple[dict[int, Account], int]:
         """The same, and the newest order's id at that moment (0 for none), in one statement."""
-        newest = select(func.max(orders.c.id)).scalar_subquery()
-        query = select(*ACCOUNT_COLUMNS, newest.label("newest")).where(users.c.id.in_(user_ids))
         async with self._database.reading() as connection:
-            rows = list(await connection.execute(query))
+            rows = list(await connection.execute(_MANY_NOW, {"ids": user_ids}))
         return {row.id: account_of(row) for row in rows}, max((row.newest or 0 for row in rows), default=0)
 
     async def get(self, user_id: int) -> Account | None:
