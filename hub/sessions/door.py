@@ -27,6 +27,9 @@ HEAD_S: Final = 10.0
 BODY_S: Final = 20.0
 ANSWER_S: Final = 30.0
 MOST_HEAD_BYTES: Final = 32 * 1024
+MOST_ASKED: Final = 32
+"""Requests of one connection that wait behind the one that is answered. Each takes 3 KiB until then, fifty times its
+bytes, and nobody's client asks so many at once."""
 MOST_OF_A_NETWORK: Final = 1_000
 """A thousand agents behind one address log in at once."""
 LEAST_IN_ALL: Final = 64
@@ -128,6 +131,7 @@ class DoorProtocol(HttpToolsProtocol):
     _head_bytes: int = 0
     _stage: str = "head"
     _is_too_large: bool = False
+    _is_too_many: bool = False
     _running: RequestResponseCycle | None = None
     _rests: bool = False
     _resting: TimerHandle | None = None
@@ -166,6 +170,9 @@ class DoorProtocol(HttpToolsProtocol):
             self._cancel()
 
     def on_message_begin(self) -> None:
+        self._is_too_many = len(self.pipeline) >= MOST_ASKED
+        if self._is_too_many:
+            raise ValueError("too much is asked at once")
         super().on_message_begin()
         self._stage = "head"
         self._requests += 1
@@ -234,8 +241,10 @@ class DoorProtocol(HttpToolsProtocol):
             self._writing = None
 
     def send_400_response(self, msg: str) -> None:
-        """In the envelope of all answers."""
-        if self._is_too_large:
+        """In the envelope of all answers; nothing in the middle of another one's."""
+        if self._is_too_many:
+            self.transport.abort()
+        elif self._is_too_large:
             self._refuse(431, _TOO_LARGE)
         else:
             self._refuse(400, "this is no HTTP request")

@@ -22,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus, WebSocketException
 from websockets.frames import Frame, Opcode
 
+from hub.sessions.door import MOST_ASKED
 from protocol.codec import encode
 from protocol.messages import SUBPROTOCOL, Ack, Halted, Hello, Result, Time, ToHub
 
@@ -30,6 +31,7 @@ BLOCK: Final = 64 * 1024
 SOCKETS: Final = 400
 SOCKETS_OF_ONE: Final = 100
 GUESSERS: Final = 50
+PAGE: Final = b"GET /openapi.json HTTP/1.1\r\nHost: hub\r\n\r\n"
 HEAD: Final = b"POST /api/auth/login HTTP/1.1\r\nHost: hub\r\n"
 
 
@@ -239,17 +241,32 @@ async def coming_and_going(flood: Flood) -> None:
 
 
 async def untaken_answers(flood: Flood) -> None:
-    """Asks for a large page again and again, and reads nothing."""
+    """Asks for a large page as often as may wait, and reads nothing."""
 
     async def one() -> None:
         while flood.is_on:
-            _reader, writer = await flood.stranger()
+            _reader, writer = await flood.stranger(PAGE * MOST_ASKED)
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             with suppress(OSError):
                 while flood.is_on and not writer.is_closing():
-                    if writer.transport.get_write_buffer_size() < BLOCK:
-                        writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: hub\r\n\r\n" * 20)
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(1)
+                    writer.write(b"\r\n")  # whoever reads nothing learns only so that it was shown the door
+            flood.got["ended" if flood.is_on else "open at the end"] += 1
+            writer.transport.abort()
+
+    await asyncio.gather(*(one() for _ in range(20)))
+
+
+async def much_at_once(flood: Flood) -> None:
+    """Asks for a page as fast as it can be written, whatever the answers."""
+
+    async def one() -> None:
+        while flood.is_on:
+            reader, writer = await flood.stranger()
+            with suppress(OSError):
+                while flood.is_on and not writer.is_closing():
+                    writer.write(PAGE * 1_000)
+                    await reader.read(BLOCK)
             flood.got["ended" if flood.is_on else "open at the end"] += 1
             writer.transport.abort()
 
@@ -283,6 +300,7 @@ KINDS: Final[dict[str, Kind]] = {
     "results over HTTP": asking(
         "POST", "/api/orders/record-result", {"order_id": FOREIGN, "result": {"success": True}}
     ),
+    "much at once": much_at_once,
 }
 """By name; those whose name stands in `STRANGERS` need no token."""
 

@@ -13,7 +13,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from hub.sessions import door
-from hub.sessions.door import DOORS, KNOWN, MOST_HEAD_BYTES, REST, DoorProtocol, Doors
+from hub.sessions.door import DOORS, KNOWN, MOST_ASKED, MOST_HEAD_BYTES, REST, DoorProtocol, Doors
 from hub.sessions.wire import WireProtocol
 from tests.services.process import free_port
 from tests.services.waiting import eventually
@@ -282,7 +282,23 @@ def test_of_requests_that_came_at_once_none_is_answered_into_a_connection_that_h
     trial(story)
 
 
-@pytest.mark.parametrize("said", [WHOLE, SLOW * 300, b"GET / HT", HEAD], ids=["answered", "many", "no head", "no body"])
+def test_whoever_asks_more_at_once_than_may_wait_is_cut_off(trial: Trial) -> None:
+    async def story(app: App) -> None:
+        app.may_answer.set()
+        reader, writer = await app.open(SLOW * (1 + MOST_ASKED))
+        for _ in range(1 + MOST_ASKED):
+            await asyncio.wait_for(reader.readuntil(b"late"), 20)
+        writer.close()
+        reader, writer = await app.open(SLOW * (2 + MOST_ASKED))
+        assert await asyncio.wait_for(ended(reader), 20) == b""
+        writer.close()
+
+    trial(story)
+
+
+@pytest.mark.parametrize(
+    "said", [WHOLE, SLOW * MOST_ASKED, b"GET / HT", HEAD], ids=["answered", "many", "no head", "no body"]
+)
 def test_what_has_gone_is_freed_without_a_collection(trial: Trial, said: bytes) -> None:
     async def story(app: App) -> None:
         gc.collect()
