@@ -251,5 +251,5 @@ class Dispatch:
             return
         live = self._live.get(order_id)
         for session in self._registry:
-            if (live is not None and session in live.sent) or order_id in session.have:
+            if (live is not None and live.was_sent(session)) or order_id in session.have:
                 session.say(Cancel(order_id, reason))

@@ -64,7 +64,6 @@ class Reports:
             session.say(_ERRORS["no_such_order"])
         elif live.is_with(session):
             self._measure(session, live, at_ms)
-            live.acked.add(session.user_id)
             acked_ms = plausible(ack.received_ms, at_ms - LONGEST_LIFE_MS, at_ms)
             self._ledger.acked(ack.order_id, session.user_id, session.device_id, acked_ms)
         else:
@@ -76,7 +75,7 @@ class Reports:
         if sent_ms is not None:
             session.latency_ms = at_ms - sent_ms
             metrics.ACK_ROUND_TRIP.observe(session.latency_ms / 1_000)
-        if session.user_id not in live.acked:
+        if live.note_acked(session.user_id):
             metrics.ACKS.inc()
             metrics.PUBLISH_TO_ACKED.observe((at_ms - live.order.created_ms) / 1_000)
 

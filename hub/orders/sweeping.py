@@ -38,6 +38,7 @@ class Sweeping:
             await self._close([(live.order.id, live.order.expires_ms) for live in due], now)
             for live in due:
                 live.sweeps = self._sweeps_due(live, now)
+        self._live.pack(now)
         for order_id in self._live.drop_old(now):
             self._ledger.forget_order(order_id)
 

@@ -6,6 +6,7 @@ comes or goes.
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,8 +28,11 @@ MOST_ARRIVING: Final = 4
 """Connections of one user that have not said hello."""
 
 
+_numbers: Final = itertools.count()
+
+
 class Session:
-    """One connection of one device of one user. Times in epoch milliseconds."""
+    """One connection of one device of one user. Times in epoch milliseconds. `number` is given once in a process."""
 
     __slots__ = (
         "account_expire_ms",
@@ -45,6 +49,7 @@ class Session:
         "journal",
         "latency_ms",
         "newest_order_id",
+        "number",
         "outbox",
         "since_ms",
         "token_expire_ms",
@@ -70,6 +75,7 @@ class Session:
         newest_order_id: int | None = None,
         work: Work | None = None,
     ) -> None:
+        self.number = next(_numbers)
         self.user_id = user_id
         self.username = username
         self.token_id = token_id

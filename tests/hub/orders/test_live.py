@@ -1,12 +1,17 @@
 """The orders that a process knows: learned once, open in their window, over after it, forgotten an hour later."""
 
+import sys
+
 import msgspec
 import pytest
 
 from hub.model.delivery import REPORTING_MS
 from hub.model.records import ASSIGNED, CANCELLED, ORDER_EXPIRED, PENDING, OrderRow
-from hub.orders.live import LiveOrders
+from hub.orders.live import PACK_MS, LiveOrders
+from hub.orders.packed import Packed
 from protocol.messages import Order
+
+from .test_fanout import Box, session
 
 ENDS = 61_000
 
@@ -82,3 +87,38 @@ def test_orders_are_kept_oldest_first() -> None:
     for order_id in (1, 2, 3):
         orders.track(row(order_id))
     assert [live.order.id for live in orders.open(ENDS - 1)] == [1, 2, 3]
+
+
+def test_after_its_window_an_order_is_packed_and_what_was_done_with_it_is_still_known() -> None:
+    orders = LiveOrders()
+    first, second, late = (session(user, Box(int)) for user in (7, 8, 9))
+    live = orders.track(row(targets=(7, 8)))
+    assert live is not None
+    live.note_sent([first, second], 2_000)
+    assert live.note_acked(7)
+    orders.pack(ENDS)
+    assert live.packed is None  # acks are under way
+    orders.pack(ENDS + PACK_MS)
+    assert (live.sent, live.acked) == ({}, set())
+    assert not live.may_go_out(ENDS - 1)  # whatever the clock says: who was sent it is looked up no more
+    assert [live.was_sent(who) for who in (first, second, late)] == [True, True, False]
+    assert [live.is_meant_for(user) for user in (7, 8, 9)] == [True, True, False]
+    assert [live.note_acked(user) for user in (7, 8, 8)] == [False, True, False]
+
+
+def test_an_hour_of_orders_to_the_same_people_keeps_them_once() -> None:
+    orders = LiveOrders()
+    everybody, half = tuple(range(1, 2_001)), tuple(range(1, 1_001))
+    lives = [orders.track(row(order_id, targets=targets)) for order_id, targets in enumerate([everybody] * 3 + [half])]
+    orders.pack(ENDS + PACK_MS)
+    assert len({id(live.targets) for live in lives if live is not None}) == 2
+    assert [live is not None and live.is_meant_for(1_001) for live in lives] == [True, True, True, False]
+
+
+def test_packed_numbers_take_four_bytes_each_or_eight() -> None:
+    small, large = Packed(range(1_000)), Packed([2**40, 5, 0])
+    assert sys.getsizeof(small._numbers) < 4_500
+    assert [number in small for number in (0, 999, 1_000)] == [True, True, False]
+    assert [number in large for number in (0, 5, 6, 2**40)] == [True, True, False, True]
+    assert 0 not in Packed()
+    assert (Packed([2, 1]) == Packed([1, 2]), Packed([1]) == Packed([2])) == (True, False)
