@@ -15,7 +15,8 @@ import structlog
 
 from agent.agent import Agent
 from agent.lines import line
-from agent.model.events import ClockChanged, End, Event
+from agent.model.events import ClockChanged, End, Event, SessionEnded
+from agent.ui import refusals
 from protocol.text import clean
 
 Format = Literal["text", "json"]
@@ -61,6 +62,8 @@ def _log(log: Any, event: Event, form: Format) -> None:
     if isinstance(event, ClockChanged):
         return  # every heartbeat has one; the doctor and the windows show it
     words, facts = line(event)
+    if isinstance(event, SessionEnded) and form == "text" and event.end is not End.STOPPED:
+        facts |= {"why": refusals.words(event)}
     shown = {name: clean(value) if isinstance(value, str) else value for name, value in facts.items()}
     if form == "json":
         shown["kind"] = type(event).__name__  # the words are in the reader's language

@@ -248,3 +248,4 @@ async def test_a_replaced_agent_says_so_and_exits_with_1(hub: HubOnLoopback, age
     await eventually(lambda: not agent.is_running(), "it ends")
     assert agent.exit_code == 1
     assert "how=replaced" in agent.log()
+    assert "Logged in elsewhere: this computer places nothing any more." in agent.log()
