@@ -78,7 +78,8 @@ def _bad(error: Any, text: Text) -> str:
     if error.param is None:
         return str(error.message)
     ours = not isinstance(error.__context__, ValidationError)
-    return f"{_name(error.param)}: {error.message if ours else _takes(error.param, text)}"
+    found = error.message if ours else _takes(error.param, text)
+    return text(N_("{name}: {found}")).format(name=_name(error.param), found=found)
 
 
 def _takes(param: Any, text: Text) -> str:

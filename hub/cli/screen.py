@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.cli.errors import CommandError
+from hub.cli.refusal_words import in_words
 from hub.language import _
 from protocol.text import clean
 
@@ -53,7 +54,9 @@ def note(text: str) -> None:
 def complain(error: CommandError) -> None:
     """An error and what to do next, on stderr."""
     console = stderr()
-    console.print(Text(_("Error: "), style="bold red").append(clean(error), style="default"), soft_wrap=True)
+    console.print(
+        Text(_("Error: "), style="bold red").append(clean(in_words(str(error))), style="default"), soft_wrap=True
+    )
     for line in error.more:
         console.print(Text(clean(line)), soft_wrap=True)
     if error.advice:
