@@ -69,6 +69,7 @@ class MainWindow(QMainWindow):
         self._arrange()
         self._connect()
         self.resize(_first_size(self))
+        self.tabs.setFocus()  # not on the large button, which may start to trade
 
     # what is shown
 
@@ -143,7 +144,7 @@ class MainWindow(QMainWindow):
         if (said, view.mode) != self._shown:
             self._shown = (said, view.mode)
             self.sentence.setText(words.sentence(said))
-            self.shape.setPixmap(shapes.pixmap(said.tone, self._colours.of(said.tone), 40))
+            self.shape.setPixmap(shapes.pixmap(said.tone, self._colours.of(said.tone), 40, self.devicePixelRatio()))
             self.mode.setText(words.mode(view.mode))
             restyle(self.mode, "live", is_on=view.mode is Mode.LIVE)
         self.setWindowTitle(clean(f"{words.mode(view.mode)} · {view.username} · {view.server} · bn-auto"))

@@ -156,7 +156,15 @@ def _sheet(colours: Colours, text_pt: float) -> str:
         margin-top: 1.7em; }}
     QGroupBox::title {{ subcontrol-origin: margin; subcontrol-position: top left; left: 2px; top: 2px;
         color: {colours.muted}; }}
-    QPushButton {{ padding: 5px 12px; }}
+    QPushButton, QTabBar, QCheckBox, QRadioButton {{ outline: 0; }}
+    QPushButton {{ padding: 5px 12px; background: {colours.raised}; color: {colours.text}; border-radius: 4px;
+        border: 1px solid {colours.line}; }}
+    QPushButton:hover {{ border-color: {colours.muted}; }}
+    QPushButton:pressed {{ background: {colours.line}; }}
+    QPushButton:disabled {{ color: {colours.muted}; background: {colours.window}; }}
+    QPushButton:focus {{ border: 2px solid {colours.accent}; padding: 4px 11px; }}
+    QCheckBox, QRadioButton {{ border: 1px solid transparent; border-radius: 3px; padding: 1px 2px; }}
+    QCheckBox:focus, QRadioButton:focus {{ border-color: {colours.accent}; }}
     QPushButton#stop {{ font-size: {larger}pt; font-weight: 700; padding: 10px 26px; border-radius: 6px;
         background: {colours.needs_you}; color: {colours.window}; border: 2px solid {colours.needs_you}; }}
     QPushButton#stop[places="true"] {{ background: {colours.accent}; color: {colours.on_accent};
@@ -172,6 +180,11 @@ def _sheet(colours: Colours, text_pt: float) -> str:
     QPushButton#main:focus {{ border: 2px solid {colours.text}; }}
     QPushButton#main:disabled {{ background: {colours.raised}; color: {colours.muted};
         border-color: {colours.line}; }}
+    QTabWidget::pane {{ border: 1px solid {colours.line}; top: -1px; }}
+    QTabBar::tab {{ padding: 6px 14px; margin-right: 2px; background: {colours.raised}; color: {colours.text};
+        border: 1px solid {colours.line}; border-top-left-radius: 5px; border-top-right-radius: 5px; }}
+    QTabBar::tab:selected {{ background: {colours.surface}; border-bottom: 2px solid {colours.accent}; }}
+    QTabBar::tab:selected:focus {{ border: 2px solid {colours.accent}; }}
     QHeaderView::section {{ padding: 4px 6px; background: {colours.raised}; color: {colours.text};
         border: 0; border-right: 1px solid {colours.line}; }}
     QProgressBar {{ border: 1px solid {colours.line}; border-radius: 3px; background: {colours.raised};

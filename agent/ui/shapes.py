@@ -13,6 +13,8 @@ from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap, QPolygon
 from agent.ui.sentences import Tone
 
 SIZES: Final = (16, 22, 32, 64)
+LIGHTER: Final = 0.6
+"""From here on white is not seen on a colour."""
 
 
 def icon(tone: Tone, colour: str) -> QIcon:
@@ -23,9 +25,10 @@ def icon(tone: Tone, colour: str) -> QIcon:
     return made
 
 
-def pixmap(tone: Tone, colour: str, size: int) -> QPixmap:
-    """One size of it."""
-    picture = QPixmap(size, size)
+def pixmap(tone: Tone, colour: str, size: int, density: float = 1.0) -> QPixmap:
+    """One size of it, sharp on a screen with so many pixels to one."""
+    picture = QPixmap(round(size * density), round(size * density))
+    picture.setDevicePixelRatio(density)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -46,9 +49,14 @@ def qr_code(text: str, scale: int = 6) -> QPixmap:
     return QPixmap.fromImage(image.scaled(side * scale, side * scale))
 
 
-def _disc_with_tick(painter: QPainter, _colour: QColor) -> None:
+def _on(colour: QColor) -> QColor:
+    """What can be seen on it."""
+    return QColor("white" if colour.lightnessF() < LIGHTER else "#161b23")
+
+
+def _disc_with_tick(painter: QPainter, colour: QColor) -> None:
     painter.drawEllipse(QRectF(1, 1, 14, 14))
-    painter.setPen(QPen(QColor("white"), 2))
+    painter.setPen(QPen(_on(colour), 2))
     painter.drawPolyline(QPolygonF([QPointF(4.2, 8.2), QPointF(7, 11), QPointF(11.8, 5.2)]))
 
 
@@ -66,10 +74,10 @@ def _two_bars(painter: QPainter, _colour: QColor) -> None:
     painter.drawRect(QRectF(9.4, 2, 3.6, 12))
 
 
-def _octagon(painter: QPainter, _colour: QColor) -> None:
+def _octagon(painter: QPainter, colour: QColor) -> None:
     corners = [(5, 1), (11, 1), (15, 5), (15, 11), (11, 15), (5, 15), (1, 11), (1, 5)]
     painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
-    painter.setBrush(QColor("white"))
+    painter.setBrush(_on(colour))
     painter.drawRect(QRectF(4, 6.8, 8, 2.4))
 
 
@@ -80,9 +88,9 @@ def _crossed_ring(painter: QPainter, colour: QColor) -> None:
     painter.drawLine(QPointF(3.8, 12.2), QPointF(12.2, 3.8))
 
 
-def _triangle(painter: QPainter, _colour: QColor) -> None:
+def _triangle(painter: QPainter, colour: QColor) -> None:
     painter.drawPolygon(QPolygonF([QPointF(8, 1), QPointF(15.4, 14.6), QPointF(0.6, 14.6)]))
-    painter.setBrush(QColor("white"))
+    painter.setBrush(_on(colour))
     painter.drawRect(QRectF(7.1, 5.4, 1.8, 4.8))
     painter.drawRect(QRectF(7.1, 11.4, 1.8, 1.8))
 

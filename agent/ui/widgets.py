@@ -135,6 +135,9 @@ def show_only(shown: QWidget, is_shown: bool, text: str = "") -> None:
 
 def restyle(shown: QWidget, name: str, *, is_on: bool) -> None:
     """Let the style sheet see it; where nothing changes nothing is drawn anew."""
-    if shown.property(name) != is_on:
-        shown.setProperty(name, is_on)
-        shown.setStyleSheet(shown.styleSheet())
+    style = shown.style()
+    if shown.property(name) == is_on or style is None:
+        return
+    shown.setProperty(name, is_on)
+    style.unpolish(shown)
+    style.polish(shown)
