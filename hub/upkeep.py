@@ -107,6 +107,7 @@ class Upkeep:
             Duty("late sweep", OLD_SWEEP_S, sweeping.sweep_old),
             Duty("old changes", OLD_SWEEP_S, changes.tidy),
             Duty("memory", TICK_S, self._look_around),
+            Duty("freed memory", memory.GIVE_BACK_S, self._give_back),
             Duty("last day", COUNT_S, self._count_last_day),
         )
 
@@ -132,4 +133,11 @@ class Upkeep:
     async def _look_around(self) -> None:
         metrics.LEDGER_AGE.set(self._ledger.oldest_s)
         metrics.LEDGER_ROWS.set(self._ledger.depth)
-        self._storms.look(len(self._registry), is_calm=not self._live.open(self._clock.now()))
+        self._storms.look(len(self._registry), is_calm=self._is_calm())
+
+    async def _give_back(self) -> None:
+        memory.give_back(is_calm=self._is_calm())
+
+    def _is_calm(self) -> bool:
+        """Whether no order is open."""
+        return not self._live.open(self._clock.now())

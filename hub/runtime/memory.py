@@ -4,15 +4,21 @@ Ten thousand connections are a million objects that live for hours, and are free
 they end. With Python's defaults a connect storm walks through them again and again: measured, a third of the cost of a
 connect; and with long pauses, in which no order goes out. So what a storm has left is set aside, unseen; what only the
 collector can free (the database library leaves a little with each query) is sought at a quiet moment.
-Pauses are in `bn_hub_gc_pause_seconds`.
+Pauses are in `bn_hub_gc_pause_seconds`. And what a crowd had is given back to the system when it has gone.
 """
 
 import gc
 from typing import Final
 
+from hub.runtime import allocator
+
 THRESHOLDS: Final = (50_000, 20, 100)
 STORM: Final = 50
 """So many arrivals within a moment are worth to be set aside; of each some 120 objects stay."""
+
+GIVE_BACK_S: Final = 20.0
+QUICKLY_GIVEN: Final = 64 * 1024 * 1024
+"""So much is given back within some ten milliseconds; more waits until no order is open."""
 
 
 def tune() -> None:
@@ -33,6 +39,12 @@ def collect() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def give_back(*, is_calm: bool) -> None:
+    """Gives the system what is free here, where it takes no time that an order may need."""
+    if is_calm or allocator.free_bytes() <= QUICKLY_GIVEN:
+        allocator.give_back()
 
 
 class Storms:
