@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from hub.cli.errors import OutOfReach, Refused
+from hub.cli.errors import OutOfReach, Refused, field_of
 from hub.cli.screen import waiting
 from hub.language import _
 from hub.model.answers import Envelope
@@ -100,7 +100,9 @@ def _data(status: int, text: bytes, url: str) -> Any:
             _("Check HUB_URL, and that the hub is running."),
         ) from None
     if status >= 400:
-        raise Refused(envelope.message, _advice(status), status)
+        from hub.cli.hub_words import translated
+
+        raise Refused(translated(envelope.message), _advice(status), status, field_of(envelope.message))
     return envelope.data
 
 

@@ -24,10 +24,10 @@ class CommandError(Exception):
         super().__init__(message)
         self.advice = advice
         self.more = more
-        self.field = field or _field_of(message)
+        self.field = field or field_of(message)
 
 
-def _field_of(message: str) -> str | None:
+def field_of(message: str) -> str | None:
     """The hub's refusals begin with the field: `order_id: takes a number`."""
     named = re.match(r"([a-z_]+): ", message)
     return named and named[1]
@@ -36,8 +36,8 @@ def _field_of(message: str) -> str | None:
 class Refused(CommandError):
     """The hub answered no. `status` is the HTTP status."""
 
-    def __init__(self, message: str, advice: str = "", status: int = 0) -> None:
-        super().__init__(message, advice)
+    def __init__(self, message: str, advice: str = "", status: int = 0, field: str | None = None) -> None:
+        super().__init__(message, advice, field=field)
         self.status = status
 
 
