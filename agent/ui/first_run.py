@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -17,7 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from agent.language import LANGUAGES, _, current
-from agent.ui.widgets import Amount, Retold, Window, label
+from agent.ui.widgets import Amount, Choice, Retold, Window, label
 
 STEPS = 4
 
@@ -32,7 +31,7 @@ class FirstRun(Window):
     def __init__(self, server: str, stake: int, lowest: int, highest: int) -> None:
         super().__init__()
         self._retold = told = Retold()
-        self.language, self.server, self.username = QComboBox(), QLineEdit(server), QLineEdit()
+        self.language, self.server, self.username = Choice(), QLineEdit(server), QLineEdit()
         self.stake = Amount(lowest, highest)
         for code, name in LANGUAGES.items():
             self.language.addItem(name, code)
@@ -116,6 +115,7 @@ class FirstRun(Window):
     def _go(self, by: int) -> None:
         to = self.steps.currentIndex() + by
         if to >= STEPS:
+            self.stake.interpretText()  # a button that takes no focus leaves what was typed undone
             self.chosen.emit(self.server.text().strip(), self.username.text().strip(), self.stake.value())
             return
         self.steps.setCurrentIndex(max(0, to))

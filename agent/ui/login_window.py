@@ -6,10 +6,10 @@ The invariant: the password leaves it in one signal and is cleared then; nothing
 from collections.abc import Callable
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from agent.language import LANGUAGES, _, current
-from agent.ui.widgets import Retold, Window, label
+from agent.ui.widgets import Choice, Retold, Window, label
 
 LENGTHS = (200, 50, 128)
 """The longest address, user name and password."""
@@ -69,7 +69,7 @@ class LoginWindow(Window):
         for field, longest in zip((self.server, self.username, self.password), LENGTHS, strict=True):
             field.setMaxLength(longest)
             field.setMinimumWidth(260)
-        self.language = QComboBox()
+        self.language = Choice()
         for code, name in LANGUAGES.items():
             self.language.addItem(name, code)
         self.language.setCurrentIndex(self.language.findData(current()))

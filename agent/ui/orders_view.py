@@ -11,7 +11,6 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QFontMetrics
 from PyQt6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -28,7 +27,7 @@ from agent.ui import words
 from agent.ui.details import Details
 from agent.ui.orders_model import COLUMNS, LATENCY, PROFIT, STATE, OrdersModel, as_csv
 from agent.ui.rows import Rows
-from agent.ui.widgets import Retold, label
+from agent.ui.widgets import Choice, Retold, label
 from protocol.text import clean
 
 LEAST_WIDTH = 40
@@ -59,7 +58,7 @@ class OrdersView(QWidget):
         self.details = Details()
         self.nothing = told.label(self._nothing_words, "muted")
         self.details.resolved.connect(self.resolved)
-        self.search, self.outcomes = QLineEdit(), QComboBox()
+        self.search, self.outcomes = QLineEdit(), Choice()
         self.export = told.button(lambda: _("Save as CSV…"))
         self._prepare_table()
         self._prepare_filter()

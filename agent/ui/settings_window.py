@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGroupBox, QScrol
 
 from agent.language import LANGUAGES, _, current
 from agent.ui.preferences import NoticeClass, Preferences
-from agent.ui.widgets import Retold, Window
+from agent.ui.widgets import Choice, Retold, Window
 
 Words = Callable[[], str]
 
@@ -76,7 +76,7 @@ class SettingsWindow(Window):
         language.setCurrentIndex(language.findData(current()))
 
     def _choice(self, title: Words, name: str, texts: dict[object, Words], chosen: object) -> None:
-        box = QComboBox()
+        box = Choice()
         for value, words in texts.items():
             box.addItem(words(), value)
         box.setCurrentIndex(max(0, list(texts).index(chosen) if chosen in texts else 0))

@@ -12,6 +12,7 @@ from PyQt6.QtGui import QCloseEvent, QValidator, QWheelEvent
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
+    QComboBox,
     QDialog,
     QFrame,
     QLabel,
@@ -55,6 +56,15 @@ class Amount(QSpinBox):
         """Qt: whether it may stand there."""
         state, said, at = super().validate(text, place)
         return (QValidator.State.Intermediate if state is QValidator.State.Invalid else state), said, at
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 Qt's name
+        """Qt: for what is around it."""
+        if event is not None:
+            event.ignore()
+
+
+class Choice(QComboBox):
+    """One of some entries. The wheel, which also scrolls, changes nothing."""
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 Qt's name
         """Qt: for what is around it."""

@@ -142,6 +142,7 @@ class Windows:
         """The login window, with what was said in the four steps."""
         self.login.server.setText(server)
         self.login.username.setText(username)
+        self.login.say(lambda: "")
         self.login.show()
         if self.first_run is not None:
             self.first_run.closed.disconnect()

@@ -29,12 +29,14 @@ class DeskPerson:
         server: str,
         username: str | None = None,
         vault: Vault | None = None,
+        *,
+        is_first_start: bool = False,
         **more: Any,
     ) -> None:
         given = {"data_dir": data_dir, "server_url": server, "paper_speed": 2_000, **more}
         data_dir.mkdir(parents=True, exist_ok=True)
-        if not (data_dir / "desk.json").exists():
-            (data_dir / "desk.json").write_text("{}")  # not the first start
+        if not is_first_start and not (data_dir / "desk.json").exists():
+            (data_dir / "desk.json").write_text("{}")
         self.desk = Desk(app, Settings(**given), username, vault)
         self.life: asyncio.Task[int] | None = None
 

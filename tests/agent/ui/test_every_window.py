@@ -1,6 +1,7 @@
 """Every window, in both languages, at 100 and 200 %: nothing cut off, nothing without a name, all by the keyboard."""
 
 import gc
+import re
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -16,12 +17,14 @@ from PyQt6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QGraphicsView,
+    QGroupBox,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
     QProgressBar,
     QRadioButton,
     QScrollArea,
+    QTabWidget,
     QWidget,
 )
 
@@ -215,3 +218,47 @@ def test_what_the_table_may_say_has_room_before_it_is_said(qapp: QApplication, s
     heading = QFontMetrics(view.table.font())
     for text in words.states():
         assert view.table.columnWidth(STATE) >= heading.horizontalAdvance(text) + 8, text
+
+
+def test_a_window_that_changes_its_language_says_what_one_made_in_it_says(qapp: QApplication) -> None:
+    """Reasons, the log, titles and names for screen readers too: nothing that was on the screen is left behind."""
+    language.switch("en")
+    changed = list(shown_at_once(qapp))
+    language.switch("zh_CN")
+    for _title, window in changed:
+        window.retranslate()  # type: ignore[attr-defined]
+    made = list(shown_at_once(qapp))
+    differences = {
+        title: sorted(texts(was) - texts(new)) for (title, was), (_title, new) in zip(changed, made, strict=True)
+    }
+    assert {title: left for title, left in differences.items() if left} == {}
+    for _title, window in changed + made:
+        window.hide()
+        window.deleteLater()
+    let_go(qapp)
+
+
+def shown_at_once(qapp: QApplication) -> Iterator[tuple[str, QWidget]]:
+    for title, window in every_window():
+        window.show()
+        yield title, window
+    qapp.processEvents()
+
+
+def texts(window: QWidget) -> set[str]:
+    """What is read on it, without the figures, which change by the second."""
+    said = {window.windowTitle()}
+    for part in window.findChildren(QWidget):
+        said |= {part.accessibleName(), part.toolTip()}
+        match part:
+            case QLabel() | QAbstractButton():
+                said.add(part.text())
+            case QComboBox():
+                said |= {part.itemText(place) for place in range(part.count())}
+            case QGroupBox():
+                said.add(part.title())
+            case QTabWidget():
+                said |= {part.tabText(place) for place in range(part.count())}
+            case QPlainTextEdit():
+                said |= {*part.toPlainText().splitlines(), part.placeholderText()}
+    return {re.sub(r"[0-9]+", "0", text) for text in said}
