@@ -213,4 +213,5 @@ def _show(finding: "Finding") -> None:
     colour = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "wrong": typer.colors.RED}[finding.verdict]
     words = {"ok": _("ok"), "warning": _("warning"), "wrong": _("wrong")}[finding.verdict]
     advice = f" → {finding.what_to_do}" if finding.what_to_do else ""
-    typer.echo(f"{typer.style(words, fg=colour)}  {finding.check}: {finding.found}{advice}")
+    found = _("{name}: {found}").format(name=finding.check, found=finding.found)
+    typer.echo(f"{typer.style(words, fg=colour)}  {found}{advice}")

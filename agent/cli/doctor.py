@@ -19,6 +19,7 @@ from agent.link.api import HubApi, Unavailable
 from agent.model import limits
 from agent.trading.accounts import Accounts
 from agent.trading.journal import FILE_NAME, Journal, JournalBroken
+from agent.ui.outages import outage
 from agent.vault import VaultUnavailable, open_vault, passphrase_from
 
 TOLERATED_OFFSET_S: Final = 2.0
@@ -97,7 +98,14 @@ async def _hub(config: Settings) -> list[Finding]:
     try:
         health = await HubApi(config.server_url).health()
     except Unavailable as error:
-        return [Finding(check, "wrong", f"{config.server_url}: {error}", _("check AGENT_SERVER_URL and the network"))]
+        return [
+            Finding(
+                check,
+                "wrong",
+                f"{config.server_url}: {outage(str(error))}",
+                _("check AGENT_SERVER_URL and the network"),
+            )
+        ]
     if health.status != 200:
         found = _("{server} answers {status}").format(server=config.server_url, status=health.status)
         return [Finding(check, "wrong", found, _("is this the hub's address?"))]

@@ -18,7 +18,7 @@ from agent.config import Settings
 from agent.language import _
 from agent.model.engine import Entry, Mode, Refused
 from agent.model.limits import Case
-from agent.model.rules import BadRule
+from agent.model.rules import UNKNOWN_RULE, BadRule
 from agent.model.tally import tally
 from agent.model.usage import SETTINGS, Usage, next_refusal, usage
 from agent.trading import spent
@@ -84,6 +84,8 @@ def set_limit(
         try:
             change = controls.set_rule(key, value)
         except BadRule as error:
+            if error.takes == UNKNOWN_RULE:
+                fail(_("{name}: {found}").format(name=error.key, found=_(error.takes)), USAGE)
             fail(_("{}: wants {}.").format(error.key, _(error.takes)), USAGE)
     if isinstance(change, Refused):
         fail(change.reason.text(_), REFUSED)

@@ -17,8 +17,10 @@ from agent.drivers.binance.facts import FactsBroken, facts_of
 from agent.language import _
 from agent.model import consent
 from agent.model.consent import TEXT, VERSION, WORDS
+from agent.model.engine import Mode
 from agent.trading.controls import Controls, Resolution
 from agent.trading.journal import FILE_NAME, Journal
+from agent.ui import words
 from protocol.manual import App
 
 app = App(
@@ -62,7 +64,8 @@ def show_status(as_json: AsJson = False, user: User = None, server: Server = Non
         told: dict[str, Any] = {"is_live": off is None, "exchange": exchange, "paused": held.paused}
         typer.echo(msgspec.json.encode({**told, "why": off and off.text(_), "missing": missing}).decode())
         return
-    typer.echo(_("LIVE is on, at {}.").format(exchange) if off is None else f"PAPER: {off.text(_)}")
+    off_words = off and _("{name}: {found}").format(name=words.mode(Mode.PAPER), found=off.text(_))
+    typer.echo(off_words or _("LIVE is on, at {}.").format(exchange))
     for key in missing:
         typer.echo(_("not set: {}").format(key))
     if held.paused is not None:
@@ -110,7 +113,11 @@ def resolve(
             known = entry.outcome or entry.state
             fail(_("order {} is {}: only an unknown one can be resolved").format(order_id, known), REFUSED)
         controls.resolve(order_id, said)
-    typer.echo(_("{} order {}: {}, by your word; the hub is told by the agent").format(entry.mode, order_id, outcome))
+    typer.echo(
+        _("{} order {}: {}, by your word; the hub is told by the agent").format(
+            words.mode(entry.mode), order_id, outcome
+        )
+    )
 
 
 def _exchange(config: Settings) -> str:

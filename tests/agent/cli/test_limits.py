@@ -87,7 +87,7 @@ def test_where_a_setting_and_a_limit_both_bound_show_names_the_one_that_holds(gi
     ("arguments", "code", "words"),
     [
         (("limits", "set", "loss_per_day", "much"), 2, "loss_per_day: wants an amount over 0"),
-        (("limits", "set", "loss_per_week", "5"), 2, "loss_per_week: wants there is no such rule"),
+        (("limits", "set", "loss_per_week", "5"), 2, "loss_per_week: there is no such rule"),
         (("limits", "show", "--mode", "dream"), 2, "--mode: wants PAPER, LIVE"),
         (("limits", "why", "9"), 1, "order 9 has not reached this computer"),
         (("resolve", "9", "success"), 1, "order 9 has not reached this computer"),
