@@ -5,14 +5,16 @@ usage error that says what is taken.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from hub.language import _
 from protocol.messages import DIRECTIONS, INCREMENTS
 
+T = TypeVar("T")
 SHORT_INCREMENTS = dict(zip(("10m", "30m", "1h", "1d"), INCREMENTS, strict=True))
 SHORT_DIRECTIONS = {direction[0].lower(): direction for direction in DIRECTIONS}
 FARTHEST_ZONE = timedelta(hours=15)
@@ -24,6 +26,12 @@ INCREMENT_HELP = ", ".join(f"{name} ({short})" for short, name in SHORT_INCREMEN
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print the hub's data as JSON."))]
 Page = Annotated[int, typer.Option(min=1, help=_("Which page of the list."))]
 Limit = Annotated[int, typer.Option("--limit", "--page-size", min=1, max=500, help=_("Rows a page."))]
+
+
+def part(rows: Sequence[T], page: int, limit: int | None) -> Sequence[T]:
+    """A page of what is all here; without a limit there is one page."""
+    size = limit or max(len(rows), 1)
+    return rows[(page - 1) * size : page * size]
 
 
 def example(command: str) -> str:

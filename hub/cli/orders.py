@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hub.cli import arguments, lists
-from hub.cli.arguments import AsJson, Limit, Page, Since, example
+from hub.cli.arguments import AsJson, Limit, Page, Since, example, part
 from hub.cli.client import HubClient, ask, read
 from hub.cli.errors import OutOfReach, Refused
 from hub.cli.funnel import draw
@@ -30,7 +30,6 @@ RETRY_PAUSES_S = (0.5, 2.0)
 STORE_AWAY = 503
 AUDIENCE_S = 1.5
 """How long an order waits for the sentence about who will get it."""
-ROWS_SHOWN = 50
 Valid = Annotated[
     int, typer.Option(min=1, max=LONGEST_WINDOW_S, metavar="SECONDS", help=_("How long it may be placed."))
 ]
@@ -41,6 +40,15 @@ class Status(StrEnum):
     assigned = "assigned"
     expired = "expired"
     cancelled = "cancelled"
+
+
+class Ending(StrEnum):
+    success = "success"
+    failed = "failed"
+    rejected = "rejected"
+    expired = "expired"
+    unknown = "unknown"
+    open = "open"
 
 
 OrderId = Annotated[int, typer.Argument(metavar="ID", min=1, help=_("The order's number."))]
@@ -198,18 +206,34 @@ def list_orders(
 @app.command("show", help=_("Show an order: its funnel, and who has it."), epilog=example("hub orders show 12"))
 def show_order(
     order_id: OrderId,
-    everyone: Annotated[bool, typer.Option("--all", help=_("Every user, not only the first 50."))] = False,
+    outcome: Annotated[Ending | None, typer.Option(help=_("Only users with this outcome."))] = None,
+    name: Annotated[str | None, typer.Option(help=_("Only users of this name."))] = None,
+    page: Page = 1,
+    limit: Limit = 50,
+    everyone: Annotated[bool, typer.Option("--all", help=_("Every user on one page."))] = False,
     as_json: AsJson = False,
 ) -> None:
     data = ask(lambda hub: hub.get(f"/api/orders/{order_id}"))
+    is_filtered = (outcome, name) != (None, None)
+    if is_filtered:
+        data = data | {"assignments": among(data["assignments"], outcome, name)}
     if as_json:
         show_json(data)
         return
     order = read(data, OrderDetail)
-    rows = order.assignments if everyone else order.assignments[:ROWS_SHOWN]
-    show_list(draw(order), *([lists.assignments(rows, width())] if rows else []))
-    if len(rows) < len(order.assignments):
-        note(_("{shown} of {total}; see more with --all.").format(shown=len(rows), total=len(order.assignments)))
+    found = order.assignments
+    rows = found if everyone else part(found, page, limit)
+    drawn = [] if is_filtered or page > 1 else [draw(order)]
+    if drawn or rows:
+        show_list(*drawn, *([lists.assignments(rows, width())] if rows else []))
+    if found or is_filtered:
+        note_rest(len(rows), len(found), page)
+
+
+def among(rows: list[Any], outcome: Ending | None, name: str | None) -> list[Any]:
+    """The hub's rows of this outcome, of this user."""
+    ends = None if outcome == Ending.open else outcome
+    return [row for row in rows if name in (None, row["username"]) and (outcome is None or row["outcome"] == ends)]
 
 
 @app.command(

@@ -1,6 +1,7 @@
 """`hub users`, `agents`, `login` and `logout`: whom they mean, what they send, what they keep."""
 
 import io
+import json
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -133,6 +134,15 @@ def test_agents(hub: Hub, stand_in: StandIn) -> None:
     ann, bob = (line.split() for line in hub("agents", "list").out.splitlines()[1:])
     assert ann == ["ann", "laptop", "0.1.0", "paper", "2026-01-02", "03:04:05", "12", "ms", "127.0.0.1", "hub-1"]
     assert bob[6] == "-"
+
+
+def test_agents_have_pages(hub: Hub, stand_in: StandIn) -> None:
+    stand_in.on("GET /api/admin/agents", data(listed(agent(), agent(username="bob"), agent(username="carol"))))
+    second = hub("agents", "list", "--limit", "2", "--page", "2")
+    assert [line.split()[0] for line in second.out.splitlines()[1:]] == ["carol"]
+    assert "2 of 3; see more with --page." in hub("agents", "list", "--limit", "2").err
+    assert "There is no page 2: there are 3 in all." in hub("agents", "list", "--page", "2").err
+    assert json.loads(hub("agents", "list", "--limit", "1", "--json").out)["total"] == 3
 
 
 def test_no_agents(hub: Hub, stand_in: StandIn) -> None:

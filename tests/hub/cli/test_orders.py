@@ -186,6 +186,25 @@ def test_show_of_many_shows_the_first_unless_told_otherwise(hub: Hub, stand_in: 
     assert hub("orders", "show", "12", "--all").out.count("trader") == 60
 
 
+def test_show_has_pages_and_takes_an_outcome_and_a_name(hub: Hub, stand_in: StandIn) -> None:
+    ends = [("ann", "success"), ("bob", "unknown"), ("carol", None), ("dan", "unknown")]
+    rows = [assignment(username=name, outcome=outcome) for name, outcome in ends]
+    stand_in.on("GET /api/orders/12", data(order(assignments=rows)))
+
+    def names(*options: str) -> list[str]:
+        return [name for name, _outcome in ends if f"\n{name} " in "\n" + hub("orders", "show", "12", *options).out]
+
+    assert names("--outcome", "unknown") == ["bob", "dan"]
+    assert names("--outcome", "open") == ["carol"]
+    assert names("--name", "ann") == ["ann"]
+    assert names("--limit", "3", "--page", "2") == ["dan"]
+    assert "3 of 4; see more with --page." in hub("orders", "show", "12", "--limit", "3").err
+    assert "There is no page 9: there are 4 in all." in hub("orders", "show", "12", "--page", "9").err
+    assert "There are none." in hub("orders", "show", "12", "--outcome", "failed").err
+    found = json.loads(hub("orders", "show", "12", "--outcome", "unknown", "--json").out)
+    assert [row["username"] for row in found["assignments"]] == ["bob", "dan"]
+
+
 def test_what_came_from_a_trader_cannot_steer_the_terminal(hub: Hub, stand_in: StandIn) -> None:
     hostile = "\x1b]0;owned\x07\x1b[2J\r\n[red]x[/red]\x9b1m\u202e"
     stand_in.on("GET /api/orders/12", data(order(assignments=[assignment(message=hostile)])))
