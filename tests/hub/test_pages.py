@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import hub
+from hub.language import translations
 
 DOCS = Path(hub.__file__).parent / "docs"
 IN_WORDS = {"HUB_JWT_SECRET=new,old", "old,new", "new,old"}
@@ -60,3 +61,13 @@ def test_both_have_the_same_numbers_in_their_tables(english: str, chinese: str) 
         return sorted(re.findall(r"\d+(?:,\d{3})*", cells))
 
     assert numbers(chinese) == numbers(english)
+
+
+@pytest.mark.parametrize(("suffix", "language"), [(".md", "en"), (".zh-CN.md", "zh_CN")])
+def test_running_has_each_line_of_hub_doctor(suffix: str, language: str) -> None:
+    sources = "".join(path.read_text() for path in DOCS.parent.glob("cli/doctor*.py"))
+    names = set(re.findall(r'(?:name = |Check\(|clock_check\()_\("([^"]+)"\)', sources))
+    assert len(names) > 8
+    said = translations(language).gettext
+    page = (DOCS / f"running{suffix}").read_text(encoding="utf-8").partition("## healthz")[0]
+    assert [name for name in names - {"database"} if said(name) not in page] == []
