@@ -46,11 +46,12 @@ from hub.orders.reports import Reports
 from hub.orders.sweeping import Sweeping
 from hub.runtime import memory, metrics
 from hub.runtime.background import Background
+from hub.runtime.descriptors import most_unknown, raise_descriptor_limit
 from hub.runtime.readiness import Readiness
 from hub.runtime.supervisor import Supervisor
 from hub.sessions.account_changes import AccountChanges
 from hub.sessions.arrivals import Arrivals
-from hub.sessions.door import DOORS, Doors, most_unknown, raise_descriptor_limit
+from hub.sessions.door import DOORS, Doors
 from hub.sessions.expiry import Expiry
 from hub.sessions.intake import Turns
 from hub.sessions.presence import Survey

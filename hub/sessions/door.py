@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import msgspec
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from hub.model.networks import network_of
@@ -30,10 +31,10 @@ MOST_HEAD_BYTES: Final = 32 * 1024
 MOST_ASKED: Final = 32
 """Requests of one connection that wait behind the one that is answered. Each takes 3 KiB until then, fifty times its
 bytes, and nobody's client asks so many at once."""
+BEGIN_BYTES: Final = 16 * 1024
+"""A request is begun once it is whole, or so much of its body is there: half of one costs no task."""
 MOST_OF_A_NETWORK: Final = 1_000
 """A thousand agents behind one address log in at once."""
-LEAST_IN_ALL: Final = 64
-NO_LIMIT: Final = 65_536
 
 
 _TOO_LARGE: Final = f"the head is over {MOST_HEAD_BYTES} bytes"
@@ -103,23 +104,6 @@ class Doors:
         return network_of(address)
 
 
-def most_unknown(descriptors: int) -> int:
-    """So many of a process's descriptors may strangers have: half, the rest is for agents and stores."""
-    return max(LEAST_IN_ALL, descriptors // 2)
-
-
-def raise_descriptor_limit() -> int:
-    """Raises this process's limit to the hard one; what it is then. Windows has none of this kind."""
-    try:
-        import resource
-    except ImportError:
-        return NO_LIMIT
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
-
-
 class DoorProtocol(HttpToolsProtocol):
     """For uvicorn's `http=`."""
 
@@ -133,6 +117,7 @@ class DoorProtocol(HttpToolsProtocol):
     _is_too_large: bool = False
     _is_too_many: bool = False
     _running: RequestResponseCycle | None = None
+    _unbegun: tuple[RequestResponseCycle, ASGI3Application] | None = None
     _rests: bool = False
     _resting: TimerHandle | None = None
 
@@ -149,6 +134,7 @@ class DoorProtocol(HttpToolsProtocol):
             # uvicorn tells only the newest of several that were asked at once; this one would answer into nothing.
             self._running.disconnected = True
             self._running = None
+        self._unbegun = None
         super().connection_lost(exc)
         # Each of them holds us: hundreds of requests that were asked at once would stay until a collection.
         self.pipeline.clear()
@@ -193,10 +179,27 @@ class DoorProtocol(HttpToolsProtocol):
         if not self.pipeline:
             self._running = self.cycle
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._unbegun = (cycle, app)
+        if not cycle.more_body or cycle.waiting_for_100_continue:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._unbegun is not None:
+            super()._start_asgi_task(*self._unbegun)
+            self._unbegun = None
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self._unbegun is not None and len(self._unbegun[0].body) >= BEGIN_BYTES:
+            self._begin()
+
     def on_message_complete(self) -> None:
         self._stage = "idle"
         self._head_bytes = 0
         super().on_message_complete()
+        if self._unbegun is not None and not self._unbegun[0].more_body:
+            self._begin()
 
     def become_known(self) -> None:
         """It has shown a good token."""

@@ -13,7 +13,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from hub.sessions import door
-from hub.sessions.door import DOORS, KNOWN, MOST_ASKED, MOST_HEAD_BYTES, REST, DoorProtocol, Doors
+from hub.sessions.door import BEGIN_BYTES, DOORS, KNOWN, MOST_ASKED, MOST_HEAD_BYTES, REST, DoorProtocol, Doors
 from hub.sessions.wire import WireProtocol
 from tests.services.process import free_port
 from tests.services.waiting import eventually
@@ -46,6 +46,7 @@ class App:
 
     def __init__(self) -> None:
         self.port = free_port()
+        self.begun = 0
         self.doors = Doors(MOST)
         self.may_answer = asyncio.Event()
         self.slow = 0
@@ -58,6 +59,7 @@ class App:
                 await receive()
                 await send({"type": f"lifespan.{reply}.complete"})
             return
+        self.begun += 1
         while (await receive()).get("more_body"):
             pass
         if scope["path"] == "/known":
@@ -278,6 +280,37 @@ def test_of_requests_that_came_at_once_none_is_answered_into_a_connection_that_h
         app.may_answer.set()
         await eventually(lambda: app.answered, "it has answered")
         assert app.answered == [None]
+
+    trial(story)
+
+
+@pytest.mark.parametrize(("length", "said"), [(10, 9), (BEGIN_BYTES, BEGIN_BYTES - 1)])
+def test_half_a_body_begins_nothing_and_the_rest_of_it_does(length: int, said: int, trial: Trial) -> None:
+    async def story(app: App) -> None:
+        reader, writer = await app.open(b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n\r\n" % length)
+        writer.write(b"x" * said)
+        assert (await app.ask())[0].startswith(b"HTTP/1.1 200")  # by now the half is heard, too
+        assert app.begun == 1
+        writer.write(b"x")
+        assert (await asyncio.wait_for(reader.read(4_096), 20)).startswith(b"HTTP/1.1 200")
+        assert app.begun == 2
+        writer.close()
+
+    trial(story)
+
+
+@pytest.mark.parametrize("more", [b"", b"Expect: 100-continue\r\n"], ids=["large", "asks first"])
+def test_a_large_body_and_one_that_is_announced_are_begun_before_they_are_whole(more: bytes, trial: Trial) -> None:
+    async def story(app: App) -> None:
+        length = 10 if more else 2 * BEGIN_BYTES
+        head = b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n" % length
+        reader, writer = await app.open(head + more + b"\r\n")
+        if more:
+            assert (await asyncio.wait_for(reader.readline(), 20)).startswith(b"HTTP/1.1 100")
+        else:
+            writer.write(b"x" * BEGIN_BYTES)
+        await eventually(lambda: app.begun == 1, "it is begun")
+        writer.close()
 
     trial(story)
 
