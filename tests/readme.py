@@ -114,6 +114,8 @@ def make_home(home: Path, mariadb: MariaDB) -> Path:
 def bare_environment(home: Path, language: str) -> dict[str, str]:
     """A new machine's: no checkout on its path, no settings of ours; and what pip needs here to reach its index."""
     named = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.endswith("_proxy")}
+    if (own := Path.home() / ".config/pip/pip.conf").exists():
+        named.setdefault("PIP_CONFIG_FILE", str(own))
     path = os.pathsep.join([f"{sys.base_prefix}/bin", os.defpath, "/usr/sbin", "/sbin"])
     return named | {"PIP_QUIET": "1", "HOME": str(home), "PATH": path, "LANG": language}
 
