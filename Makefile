@@ -49,6 +49,11 @@ exchange: setup ## a stand-in for the exchange, to try live orders on with nothi
 desk: setup ## the trader's window with all that it needs on this computer, an order every 20 s
 	@$(BIN)/python -m tests.desk
 
+.PHONY: transcript
+transcript: setup ## both READMEs typed from pip install to the last command, on private stores, as on a bare machine
+	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tests.readme README.zh-CN.md
+
 .PHONY: screenshots
 screenshots: setup ## a picture of every window, state, language and theme, in .screenshots (GUIDE=1: those in agent/docs)
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots $(if $(GUIDE),--guide,.screenshots)

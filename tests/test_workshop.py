@@ -23,6 +23,7 @@ GOALS = {
     "test",
     "faults",
     "storm",
+    "transcript",
     "exchange",
     "desk",
     "screenshots",
