@@ -97,17 +97,18 @@ class Details(QScrollArea):
     def _render(self) -> None:
         row = self._row
         is_unknown = row is not None and row.outcome == "unknown"
-        for part in (self.todo, self.stands, self.does_not):
-            part.setVisible(is_unknown)
-        self.todo.setText(
-            _("It may or may not stand at the exchange. Look at the exchange's order list, then say what became of it.")
+        todo = _(
+            "It may or may not stand at the exchange. Look at the exchange's order list, then say what became of it."
         )
+        show_only(self.todo, is_unknown, todo if is_unknown else "")
+        for button in (self.stands, self.does_not):
+            button.setVisible(is_unknown)
         self.nothing.setVisible(row is None)
         self.title.setVisible(row is not None)
         self.title.setText("" if row is None else f"{_title(row)} · {words.state(row)}")
         reason = None if row is None else row.reason
-        self.why.setText(_("Why: {reason}").format(reason=words.why(reason)))
-        self.why.setVisible(reason is not None)
+        why = "" if reason is None else _("Why: {reason}").format(reason=words.why(reason))
+        show_only(self.why, bool(why), why)
         show_only(self.report, row is not None, "" if row is None else _reported(row))
         told = [] if row is None else _times(row)
         for parts, texts in zip_longest(self.times, told):

@@ -258,7 +258,7 @@ class MainWindow(QMainWindow):
 
 def _unknown_words(view: View) -> str:
     said = _("Outcome unknown: {count}. Look at the exchange, then say what became of each.")
-    return said.format(count=len(view.unknown))
+    return said.format(count=len(view.unknown)) if view.unknown else ""
 
 
 def _slept_words(view: View) -> str:

@@ -27,7 +27,7 @@ from agent.ui import words
 from agent.ui.details import Details
 from agent.ui.orders_model import COLUMNS, LATENCY, PROFIT, STATE, OrdersModel, as_csv
 from agent.ui.rows import Rows
-from agent.ui.widgets import Choice, Retold, label
+from agent.ui.widgets import Choice, Retold, label, show_only
 from protocol.text import clean
 
 LEAST_WIDTH = 40
@@ -177,13 +177,14 @@ class OrdersView(QWidget):
         return made
 
     def _nothing_words(self) -> str:
+        if self.model.rowCount():
+            return ""
         if self._has_widths:
             return _("No order is like what you look for.")
         return _("No orders have reached this computer yet.")
 
     def _say_nothing(self) -> None:
-        self.nothing.setVisible(self.model.rowCount() == 0)
-        self.nothing.setText(self._nothing_words())
+        show_only(self.nothing, self.model.rowCount() == 0, self._nothing_words())
 
     def _choose(self, place: int) -> None:
         if place >= 0:

@@ -221,7 +221,7 @@ def _link(view: View, now_ms: int) -> str:
         return _("Not connected: {why}. Next try in {seconds} s.").format(why=outage(view.lost), seconds=seconds)
     if view.uncertainty_ms is None:
         return _("Connected")
-    trip_ms, offset = max(0, 2 * (view.uncertainty_ms - 1)), f"{(view.offset_ms or 0) / 1000:+.1f}"
+    trip_ms, offset = max(0, 2 * (view.uncertainty_ms - 1)), words.offset((view.offset_ms or 0) / 1000)
     clock = _("Round trip {trip} ms · hub's clock {offset} s (±{uncertainty} ms)")
     return "\n".join((_("Connected"), clock.format(trip=trip_ms, offset=offset, uncertainty=view.uncertainty_ms)))
 

@@ -10,6 +10,7 @@ from typing import Final
 from agent.language import _
 from agent.model.events import End, SessionEnded
 from agent.ui.outages import outage
+from agent.ui.words import offset
 from protocol.text import clean
 
 _BY_WORDS: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
@@ -56,4 +57,4 @@ def waiting(reason: str, retry_in_s: float) -> str:
 
 def clock_words(offset_s: float) -> str:
     """A computer's clock that is far off: the agent uses the hub's, other programs do not."""
-    return _("This computer's clock is {seconds} s off. Let the system set it.").format(seconds=f"{offset_s:+.1f}")
+    return _("This computer's clock is {seconds} s off. Let the system set it.").format(seconds=offset(offset_s))

@@ -246,6 +246,12 @@ def profit(value: Decimal | None) -> str:
     return f"{sign}{abs(value):,.2f}"
 
 
+def offset(seconds: float) -> str:
+    """How far a clock is off, with its sign, a true minus, and none below nothing."""
+    tenths = round(10 * seconds)
+    return f"{MINUS if tenths < 0 else '+'}{abs(tenths) / 10:.1f}"
+
+
 def together(text: str) -> str:
     """A figure and its unit, or its name, on one line."""
     return re.sub(r"(?<=\d) (?=[^\W\d])|(?<=:) (?=\d)", "\u00a0", text)

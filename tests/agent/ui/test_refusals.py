@@ -89,7 +89,7 @@ def test_a_clock_far_off_is_told_beside_the_connection(run: Run, qapp: QApplicat
             hub.clock_ahead_ms = 3_600_000
             person.log_in("alice", hub.password)
             clock = person.desk.windows.main.panel.clock
-            await person.sees(lambda: clock.isVisible() and "-3600" in clock.text(), "how far the clock is off")
+            await person.sees(lambda: clock.isVisible() and "−3600" in clock.text(), "how far the clock is off")
 
     run(story())
 
