@@ -200,6 +200,9 @@ class OrdersView(QWidget):
     def _ask_where(self) -> None:
         dialog = QFileDialog(self, _("Save as CSV…"), "orders.csv", "CSV (*.csv)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("csv")
+        dialog.setLabelText(QFileDialog.DialogLabel.LookIn, _("Folder"))  # Qt's own Chinese leaves these two out
+        dialog.setLabelText(QFileDialog.DialogLabel.FileType, _("Kind of file"))
         dialog.fileSelected.connect(lambda name: self._save(Path(name)))
         dialog.open()
 

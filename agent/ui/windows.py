@@ -25,6 +25,7 @@ from agent.ui.main_window import MainWindow
 from agent.ui.notices import Notice
 from agent.ui.palette import colours_for, dress
 from agent.ui.preferences import PreferencesFile
+from agent.ui.qt_words import QtWords
 from agent.ui.settings_window import SettingsWindow
 from agent.ui.state import View
 from agent.ui.tray import Tray
@@ -38,7 +39,8 @@ class Windows:
     """Login, main, settings, limits, live, the first start's, and a question for each order that asks."""
 
     def __init__(self, app: QApplication, kept: PreferencesFile, server: str, username: str) -> None:
-        self._app, self._kept = app, kept
+        self._app, self._kept, self._qt = app, kept, QtWords(app)
+        self._qt.speak()
         self.view = View()
         self.login = LoginWindow(server, username, kept.now.is_remembered)
         self.main, self.tray = MainWindow(), Tray()
@@ -65,6 +67,7 @@ class Windows:
 
     def retranslate(self) -> None:
         """Everything that is open, in the language of today."""
+        self._qt.speak()
         for part in (self.login, self.main, self.settings, self.live, self.limits, self.tray):
             part.retranslate()
         for question in self.questions.values():

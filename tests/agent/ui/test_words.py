@@ -6,7 +6,7 @@ import pytest
 from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 
 from agent import language
 from agent.model import events
@@ -15,7 +15,9 @@ from agent.model.reasons import TEMPLATES, Reason
 from agent.model.rules import KINDS
 from agent.ui import log_words, words
 from agent.ui.notices import notice
+from agent.ui.orders_view import OrdersView
 from agent.ui.outages import outage
+from agent.ui.qt_words import QtWords
 from agent.ui.state import View
 from agent.ui.widgets import Amount
 from tests.screenshots import a_day, scripted
@@ -85,6 +87,27 @@ def test_each_event_is_a_line_of_the_log_in_words(speech: str) -> None:
 )
 def test_what_a_system_says_of_a_lost_connection_is_said_in_words(why: str, said: str) -> None:
     assert outage(why) == said
+
+
+def test_menus_of_fields_and_the_dialog_for_files_speak_the_language_of_today(qapp: QApplication) -> None:
+    words_of_qt = QtWords(qapp)
+    said = []
+    for speech in ("zh_CN", "en"):
+        language.switch(speech)
+        words_of_qt.speak()
+        field, view = QLineEdit(), OrdersView()
+        view.export.click()
+        (dialog,) = view.findChildren(QFileDialog)
+        menu = field.createStandardContextMenu()
+        assert menu is not None
+        said.append(
+            {action.text() for action in menu.actions()} | {part.text() for part in dialog.findChildren(QLabel)}
+        )
+        view.deleteLater()
+    chinese, english = (" ".join(texts) for texts in said)
+    assert all(text in english for text in ("Select All", "Folder", "Kind of file"))
+    assert all(text in chinese for text in ("全选", "文件名", "文件夹", "文件类型"))
+    assert not re.search("Select|Look|Files|Name", chinese)
 
 
 def test_nobody_is_told_of_what_they_decided_themselves() -> None:
