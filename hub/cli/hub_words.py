@@ -47,6 +47,7 @@ SENTENCES: Final = (
     ),
     N_("{store} went out of reach: it is not known whether it was stored; look before repeating"),
     N_("the hub failed; the operator finds the cause in its log"),
+    N_("mixes {scripts}"),
     N_("{field}: takes {what} ({why})"),
     N_("{field}: takes {what}"),
 )
@@ -74,12 +75,16 @@ PARTS: Final = (
 WORDS: Final = ("store", "role", "what", "why")
 """The fields of a sentence that such a part may fill."""
 
+LIBRARYS: Final = re.compile(r" \((Expected|Object|Invalid) .*\)$")
+"""What msgspec says of a value: types and patterns, for programmers."""
+
 
 def translated(message: str) -> str:
-    """The hub's message, in the reader's language."""
+    """The hub's message, in the reader's language, without the words of the library that read the request."""
+    message = LIBRARYS.sub("", message)
     for sentence in SENTENCES:
         if found := _pattern(sentence).fullmatch(message):
-            facts = {name: _(text) if name in WORDS else text for name, text in found.groupdict().items()}
+            facts = {name: translated(_(text)) if name in WORDS else text for name, text in found.groupdict().items()}
             return _(sentence).format(**facts)
     return message
 
