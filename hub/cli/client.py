@@ -100,9 +100,9 @@ def _data(status: int, text: bytes, url: str) -> Any:
             _("Check HUB_URL, and that the hub is running."),
         ) from None
     if status >= 400:
-        from hub.cli.hub_words import translated
+        from hub.cli.hub_words import as_sentence
 
-        raise Refused(translated(envelope.message), _advice(status), status, field_of(envelope.message))
+        raise Refused(as_sentence(envelope.message), _advice(status), status, field_of(envelope.message))
     return envelope.data
 
 

@@ -6,6 +6,7 @@ The invariant: what is not in the table is said as it came; facts (names, number
 import re
 from typing import Final
 
+from hub.cli.errors import field_of
 from hub.language import _
 from protocol.settings import N_
 
@@ -87,6 +88,14 @@ def translated(message: str) -> str:
             facts = {name: translated(_(text)) if name in WORDS else text for name, text in found.groupdict().items()}
             return _(sentence).format(**facts)
     return message
+
+
+def as_sentence(message: str) -> str:
+    """The hub's message as the command line speaks: with a capital and a full stop, unless it begins with a field."""
+    said = translated(message)
+    if field_of(message) or said.endswith((".", "。")):
+        return said
+    return _("{message}.").format(message=said[:1].upper() + said[1:])
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:

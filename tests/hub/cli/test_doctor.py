@@ -197,7 +197,7 @@ def test_a_hub_that_cannot_be_served_says_why(hub: Hub, monkeypatch: pytest.Monk
     run = hub("serve")
     assert (run.code, run.out) == (1, "")
     assert "--alone" in run.err
-    run = hub("serve", "--alone")
+    run = hub("serve", "--alone", "--port", "0")
     assert (run.code, run.out) == (3, "")
     assert "dontshowme" not in run.err
 

@@ -9,7 +9,7 @@ import pytest
 
 import hub
 from hub.cli import hub_words
-from hub.cli.hub_words import PARTS, SENTENCES, translated
+from hub.cli.hub_words import PARTS, SENTENCES, as_sentence, translated
 from hub.language import translations
 
 from .conftest import Hub
@@ -93,6 +93,11 @@ def test_a_refusal_is_told_in_chinese_with_its_facts(message: str) -> None:
 @pytest.mark.parametrize("message", TOLD)
 def test_in_english_it_stays_as_the_hub_said_it(message: str) -> None:
     assert translated(message) == message.removesuffix(" (Expected `str`, got `int`)")
+
+
+def test_what_names_no_field_is_a_whole_sentence() -> None:
+    assert as_sentence("there is no order 12") == "There is no order 12."
+    assert as_sentence("username: 'ann' is taken") == "username: 'ann' is taken"
 
 
 @pytest.mark.usefixtures("chinese")

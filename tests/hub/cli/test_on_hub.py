@@ -211,7 +211,7 @@ def test_a_file_of_users_is_added_whole_or_not_at_all(server: HubProcess, cli: C
 def test_what_is_refused_says_why(cli: Cli) -> None:
     for command, words in [
         ((*PUBLISH, "--valid", "60", "--to", "nobody"), "there is no trader 'nobody'"),
-        (("orders", "show", "999"), "there is no order 999"),
+        (("orders", "show", "999"), "There is no order 999."),
         (("users", "disable", "nobody"), "There is no user 'nobody'"),
         (("users", "kick", "999"), "999"),
     ]:

@@ -16,9 +16,9 @@ REFUSALS = [
     (404, "order: there is no order 12", ""),
     (409, "order: is over", ""),
     (422, "order_id: takes a number", ""),
-    (429, "too many tries", "Wait a little"),
-    (500, "internal error", "log"),
-    (503, "the database is out of reach", "Try again shortly"),
+    (429, "Too many tries.", "Wait a little"),
+    (500, "Internal error.", "log"),
+    (503, "The database is out of reach.", "Try again shortly"),
 ]
 
 
@@ -26,7 +26,8 @@ REFUSALS = [
 def test_a_refusal_is_1_with_the_hubs_own_words(
     hub: Hub, stand_in: StandIn, status: int, message: str, advice: str
 ) -> None:
-    stand_in.on("GET /api/orders/12", envelope(status, message))
+    said = message if message.partition(":")[2] else message[0].lower() + message[1:].removesuffix(".")
+    stand_in.on("GET /api/orders/12", envelope(status, said))
     run = hub("orders", "show", "12")
     assert (run.code, run.out) == (1, "")
     assert message in run.err
