@@ -1,12 +1,14 @@
 """A store that answers and refuses: each kind is a sentence of its own with exit code 1, before anything is ready."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from hub import server
 from hub.store.migrations import migrate
@@ -35,7 +37,7 @@ ACL: Final = (
     f"--user default on >{PASSWORD} ~* &* +@all --user reader on >{PASSWORD} ~* &* +@read +info "
     f"--user other on >{PASSWORD} ~other:* &* +@all"
 )
-REDIS: Final = {
+REDISES: Final = {
     "redis://:w0nder@{plain}/0": "Redis refuses the login of user default (",
     "redis://{plain}/0": "Redis refuses the login of user default (",
     "redis://reader:w0nderfa11@{plain}/0": "User reader has not enough rights on Redis (",
@@ -89,10 +91,8 @@ def redis(services_dir: Path, mariadb: MariaDB) -> Iterator[dict[str, str]]:
 class _Guarded(RedisServer):
     """One that answers to nobody without a password."""
 
-    def is_ready(self) -> bool:
-        asked = ("redis-cli", "-p", str(self.port), "-a", PASSWORD, "--no-auth-warning", "info", "server")
-        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-        return f"process_id:{self.pid}" in said
+    def client(self, timeout_s: float = 5) -> Redis:
+        return Redis(port=self.port, password=PASSWORD, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
 
 
 @pytest.fixture(autouse=True)
@@ -110,13 +110,13 @@ def test_a_database_that_refuses_is_said_in_its_kind(
     _is_said_by_all(hub, DATABASES[pattern].format(**database.names))
 
 
-@pytest.mark.parametrize("pattern", REDIS)
+@pytest.mark.parametrize("pattern", REDISES)
 def test_a_redis_that_refuses_is_said_in_its_kind(
     pattern: str, hub: Hub, database: Stores, redis: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUB_DATABASE_URL", database.database_url("root@{server}/{database}"))
     monkeypatch.setenv("HUB_REDIS_URL", pattern.format(**redis))
-    _is_said_by_all(hub, REDIS[pattern])
+    _is_said_by_all(hub, REDISES[pattern])
 
 
 def _is_said_by_all(hub: Hub, sentence: str) -> None:
