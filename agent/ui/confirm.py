@@ -15,7 +15,7 @@ from agent.language import _
 from agent.model.engine import Mode
 from agent.model.events import Asked
 from agent.ui import words
-from agent.ui.widgets import Retold, Window, label
+from agent.ui.widgets import Retold, Window, label, restyle
 
 TICK_MS: Final = 100
 
@@ -30,6 +30,9 @@ class ConfirmWindow(Window):
         self._retold = told = Retold()
         self._asked, self._mode, self._hub_ms = asked, mode, hub_ms
         self.order_id = asked.order_id
+        self.mode = told.label(lambda: words.mode(mode), "mode")
+        self.mode.setWordWrap(False)
+        restyle(self.mode, "live", is_on=mode is Mode.LIVE)
         self.what, self.left = told.label(self._what, "sentence"), label("heading")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -92,7 +95,7 @@ class ConfirmWindow(Window):
         stake = _("Stake {stake} USDT, payout ratio {ratio}").format(
             stake=words.amount(self._asked.stake), ratio=words.payout_ratio(self._asked.ratio)
         )
-        return f"{words.mode(self._mode)}\n{words.contract(order)}\n{stake}"
+        return f"{words.contract(order)}\n{stake}"
 
     def _title(self) -> str:
         order = _("Order {id}").format(id=self.order_id)
@@ -105,6 +108,7 @@ class ConfirmWindow(Window):
         column = QVBoxLayout(self)
         column.setSpacing(12)
         column.setContentsMargins(22, 18, 22, 18)
+        column.addWidget(self.mode, 0, Qt.AlignmentFlag.AlignLeft)
         for part in (self.what, self.left, self.bar):
             column.addWidget(part)
         buttons = QHBoxLayout()
