@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import QApplication, QWidget
 from agent import language
 from agent.language import _
 from agent.model.events import Asked
-from agent.ui import words
+from agent.ui import qt_words, words
 from agent.ui.autostart import Autostart, own_command
 from agent.ui.confirm import ConfirmWindow
 from agent.ui.first_run import FirstRun
@@ -25,7 +25,6 @@ from agent.ui.main_window import MainWindow
 from agent.ui.notices import Notice
 from agent.ui.palette import colours_for, dress
 from agent.ui.preferences import PreferencesFile
-from agent.ui.qt_words import QtWords
 from agent.ui.settings_window import SettingsWindow
 from agent.ui.state import View
 from agent.ui.tray import Tray
@@ -39,8 +38,8 @@ class Windows:
     """Login, main, settings, limits, live, the first start's, and a question for each order that asks."""
 
     def __init__(self, app: QApplication, kept: PreferencesFile, server: str, username: str) -> None:
-        self._app, self._kept, self._qt = app, kept, QtWords(app)
-        self._qt.speak()
+        self._app, self._kept = app, kept
+        qt_words.speak(app)
         self.view = View()
         self.login = LoginWindow(server, username, kept.now.is_remembered)
         self.main, self.tray = MainWindow(), Tray()
@@ -67,7 +66,7 @@ class Windows:
 
     def retranslate(self) -> None:
         """Everything that is open, in the language of today."""
-        self._qt.speak()
+        qt_words.speak(self._app)
         for part in (self.login, self.main, self.settings, self.live, self.limits, self.tray):
             part.retranslate()
         for question in self.questions.values():

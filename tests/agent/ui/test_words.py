@@ -13,11 +13,10 @@ from agent.model import events
 from agent.model.engine import Mode
 from agent.model.reasons import TEMPLATES, Reason
 from agent.model.rules import KINDS
-from agent.ui import log_words, words
+from agent.ui import log_words, qt_words, words
 from agent.ui.notices import notice
 from agent.ui.orders_view import OrdersView
 from agent.ui.outages import outage
-from agent.ui.qt_words import QtWords
 from agent.ui.state import View
 from agent.ui.widgets import Amount
 from tests.screenshots import a_day, scripted
@@ -90,11 +89,10 @@ def test_what_a_system_says_of_a_lost_connection_is_said_in_words(why: str, said
 
 
 def test_menus_of_fields_and_the_dialog_for_files_speak_the_language_of_today(qapp: QApplication) -> None:
-    words_of_qt = QtWords(qapp)
     said = []
     for speech in ("zh_CN", "en"):
         language.switch(speech)
-        words_of_qt.speak()
+        qt_words.speak(qapp)
         field, view = QLineEdit(), OrdersView()
         view.export.click()
         (dialog,) = view.findChildren(QFileDialog)
