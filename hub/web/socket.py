@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from hub.access import pace
 from hub.access.auth import Auth
 from hub.access.principal import Bootstrap, LoggedIn
 from hub.clock import Clock
@@ -26,6 +27,9 @@ from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
 
+REST_S = 1.0
+"""So long a trader who connects without end waits to be told so: whoever does not listen is not answered as fast as it
+can ask."""
 ABNORMAL = 1006
 """The code of a connection that ended without one (RFC 6455 §7.4.1)."""
 
@@ -41,6 +45,7 @@ class Socket:
         self._dispatch = dispatch
         self._hello_timeout_s = hello_timeout_s
         self._budgets = Budgets()
+        self._pace = pace.Pace(pace.CONNECT_BURST, pace.CONNECTS_PER_S, "connections")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -62,6 +67,7 @@ class Socket:
             principal = await self._auth.authenticate(bearer(connection), address_of(connection))
             if isinstance(principal, Bootstrap) or not may(principal.role, "orders:take"):
                 raise Refusal("forbidden", "the socket is for traders' agents")
+            await self._take_turn(principal.account.id)
         except Refusal as refusal:
             await socket.send_denial_response(refused(refusal))
             return None
@@ -69,6 +75,13 @@ class Socket:
             await socket.send_denial_response(unavailable(error))
             return None
         return principal
+
+    async def _take_turn(self, user_id: int) -> None:
+        try:
+            await self._pace.turn(user_id)
+        except Refusal:
+            await asyncio.sleep(REST_S)
+            raise
 
 
 class _Connection:
