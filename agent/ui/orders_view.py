@@ -180,7 +180,7 @@ class OrdersView(QWidget):
         if self.model.rowCount():
             return ""
         if self._has_widths:
-            return _("No order is like what you look for.")
+            return _("No order matches what you look for.")
         return _("No orders have reached this computer yet.")
 
     def _say_nothing(self) -> None:

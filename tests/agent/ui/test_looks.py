@@ -78,7 +78,7 @@ def test_a_stray_key_neither_starts_nor_stops_anything(window: MainWindow, qapp:
 def test_an_unknown_order_is_one_press_away_whatever_was_looked_for(window: MainWindow) -> None:
     window.tabs.setCurrentIndex(2)
     window.orders.search.setText("no such order")
-    assert window.orders.nothing.text() == "No order is like what you look for."
+    assert window.orders.nothing.text() == "No order matches what you look for."
     window.show_unknown.click()
     assert window.tabs.currentIndex() == 0
     assert "outcome unknown" in window.orders.details.title.text()
