@@ -19,7 +19,7 @@ LONGEST_WAIT_S: Final = 5.0
 
 
 class Pace:
-    """A bucket a trader. There are at most as many as there are accounts."""
+    """A bucket a trader, while it is not full."""
 
     def __init__(self, burst: float = BURST, per_s: float = PER_S, what: str = "requests") -> None:
         self._burst = burst
@@ -37,8 +37,18 @@ class Pace:
             raise Refusal(
                 "too_many", f"more than {self._per_s:g} {self._what} a second: try again in {retry_s} s", retry_s
             )
+        self._forget_full(now_s)
+        self._left.pop(user_id, None)  # the one that was used last stands last
         self._left[user_id] = left, now_s
         return wait_s
+
+    def _forget_full(self, now_s: float) -> None:
+        """Whose bucket is full again is as if it had never asked: a crowd that came once takes no room for ever."""
+        while self._left:
+            user_id, (left, at_s) = next(iter(self._left.items()))
+            if left + (now_s - at_s) * self._per_s < self._burst:
+                return
+            del self._left[user_id]
 
     async def turn(self, user_id: int) -> None:
         """Returns when it is this trader's turn. Raises Refusal."""

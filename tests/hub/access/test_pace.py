@@ -32,3 +32,12 @@ def test_a_pause_gives_a_new_burst_and_no_more() -> None:
     for _ in range(BURST + 10):
         pace.wait_s(7, 0.0)
     assert sum(pace.wait_s(7, 3_600.0) == 0 for _ in range(BURST + 10)) == BURST
+
+
+def test_of_a_crowd_that_came_once_nothing_is_kept() -> None:
+    pace = Pace()
+    for user_id in range(1_000):
+        pace.wait_s(user_id, 0.0)
+    assert len(pace._left) == 1_000
+    pace.wait_s(7, 1.0)
+    assert list(pace._left) == [7]
