@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.cli.errors import CommandError
-from hub.cli.refusal_words import in_words
 from hub.language import _
 from protocol.text import clean
 
@@ -54,9 +53,7 @@ def note(text: str) -> None:
 def complain(error: CommandError) -> None:
     """An error and what to do next, on stderr."""
     console = stderr()
-    console.print(
-        Text(_("Error: "), style="bold red").append(clean(in_words(str(error))), style="default"), soft_wrap=True
-    )
+    console.print(Text(_("Error: "), style="bold red").append(clean(str(error)), style="default"), soft_wrap=True)
     for line in error.more:
         console.print(Text(clean(line)), soft_wrap=True)
     if error.advice:
