@@ -4,6 +4,7 @@ Imported by `hub.cli.server` when it runs. The invariant: looking changes nothin
 can't be checked is a check that failed, not an error; no secret is ever in a line.
 """
 
+import asyncio
 import os
 import stat
 from pathlib import Path
@@ -27,6 +28,9 @@ from hub.store.restoration import Restoration
 
 CLOCK_TOLERANCE_MS: Final = 1_000
 
+WAIT_S: Final = 2.0
+"""For each of a Redis's answers, which is asked for three times: a person waits."""
+
 
 class Check(msgspec.Struct, frozen=True):
     """One line. `advice` says what to do; empty where there is nothing to do. `weakens`: it works, and weakens a
@@ -41,9 +45,10 @@ class Check(msgspec.Struct, frozen=True):
 
 async def checks(settings: Settings) -> list[Check]:
     """All that can be looked at from here, in the order in which a person would mend it."""
+    database, redis = await asyncio.gather(database_checks(settings), redis_checks(settings))
     return [
-        *await database_checks(settings),
-        *await redis_checks(settings),
+        *database,
+        *redis,
         secret_check(settings, "jwt_secret"),
         secret_check(settings, "admin_token"),
         *(mode_check(path) for path in (Path(".env"), Path("hub.yaml")) if path.exists()),
@@ -138,7 +143,7 @@ async def redis_checks(settings: Settings) -> list[Check]:
     if settings.is_redis_embedded:
         return [Check("Redis", True, _("embedded: inside the hub's one process, nothing on disk"))]
     try:
-        client = connect(settings.redis_url)
+        client = connect(settings.redis_url, WAIT_S)
     except Unavailable as error:
         return [Check("Redis", False, error.why, _("Check HUB_REDIS_URL."))]
     try:

@@ -3,17 +3,17 @@
 The invariant: looking changes nothing, and what cannot be asked is said to be so and is no warning.
 """
 
+import asyncio
 import math
 import os
 import sys
-from collections.abc import AsyncIterator
 from typing import Final
 
 from redis.exceptions import ResponseError
 from sqlalchemy import literal_column, select
 
 from hub.cli.access import access, is_local
-from hub.cli.doctor import Check
+from hub.cli.doctor import WAIT_S, Check
 from hub.clock import now_ms
 from hub.cluster.redis import connect, guarded
 from hub.config import Settings
@@ -35,10 +35,11 @@ TIMEX_BYTES: Final = 512
 async def promise_checks(settings: Settings, workers: int, agents: int | None) -> list[Check]:
     """Of the stores, this machine and the way to the hub. `agents`: how many are expected; None: as many as there are
     traders."""
-    expected = await _traders(settings) if agents is None else agents
+    innodb, redis, traders = await asyncio.gather(_innodb(settings), _redis(settings), _traders(settings))
+    expected = traders if agents is None else agents
     return [
-        *[check async for check in _innodb(settings)],
-        *[check async for check in _redis(settings)],
+        *innodb,
+        *redis,
         clock_check(is_clock_kept()),
         descriptors_check(hard_limit(), workers, expected),
         *readable_checks(settings, access().url),
@@ -65,21 +66,20 @@ async def _traders(settings: Settings) -> int:
         await store.close()
 
 
-async def _innodb(settings: Settings) -> AsyncIterator[Check]:
+async def _innodb(settings: Settings) -> list[Check]:
     """Whether a COMMIT is on disk before the publisher is told so."""
     if settings.is_database_file:
-        return
+        return []
     database = Database(settings.database_url)
     names = ("innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog")
     try:
         async with database.reading() as connection:
             found = (await connection.execute(select(*[literal_column(f"@@{name}") for name in names]))).one()
     except (Unavailable, Rejected):
-        return  # said by another check
+        return []  # said by another check
     finally:
         await database.close()
-    for check in flush_checks(*map(int, found)):
-        yield check
+    return flush_checks(*map(int, found))
 
 
 def flush_checks(flush: int, has_log: int, sync: int) -> list[Check]:
@@ -98,14 +98,14 @@ def flush_checks(flush: int, has_log: int, sync: int) -> list[Check]:
     return found or [Check(name, True, _("each COMMIT is on disk when it is answered"))]
 
 
-async def _redis(settings: Settings) -> AsyncIterator[Check]:
+async def _redis(settings: Settings) -> list[Check]:
     """Whether a claim can outlive Redis and a hub that die together."""
     if settings.is_redis_embedded:
-        return
+        return []
     try:
-        client = connect(settings.redis_url)
+        client = connect(settings.redis_url, WAIT_S)
     except Unavailable:
-        return  # said by another check
+        return []  # said by another check
     try:
         with guarded():
             is_kept = bool((await client.info("persistence")).get("aof_enabled"))
@@ -115,10 +115,10 @@ async def _redis(settings: Settings) -> AsyncIterator[Check]:
         except ResponseError:
             fsync = None
     except Unavailable:
-        return
+        return []
     finally:
         await client.aclose()
-    yield append_check(settings.effective_claims == "strict", is_kept, fsync)
+    return [append_check(settings.effective_claims == "strict", is_kept, fsync)]
 
 
 def append_check(is_strict: bool, is_kept: bool, fsync: str | None) -> Check:

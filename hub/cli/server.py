@@ -125,21 +125,26 @@ def doctor(
     from hub.cli.access import load_settings
 
     settings = load_settings()
-    from hub.cli.doctor import checks
-    from hub.cli.doctor_files import files_check
-    from hub.cli.doctor_promises import promise_checks
-
     if restored:
         _raise_ids(settings)
     with waiting(_("Checking…")):
-        found = [*asyncio.run(checks(settings)), files_check(settings)]
-        found += asyncio.run(promise_checks(settings, workers, agents))
+        found = asyncio.run(_examine(settings, workers, agents))
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:
         for check in found:
             show_check(check)
     raise typer.Exit(0 if all(check.ok for check in found) else 1)
+
+
+async def _examine(settings: "Settings", workers: int, agents: int | None) -> "list[Check]":
+    """All at once: what a store does not answer is waited for once."""
+    from hub.cli.doctor import checks
+    from hub.cli.doctor_files import files_check
+    from hub.cli.doctor_promises import promise_checks
+
+    stores, promises = await asyncio.gather(checks(settings), promise_checks(settings, workers, agents))
+    return [*stores, files_check(settings), *promises]
 
 
 def _raise_ids(settings: "Settings") -> None:

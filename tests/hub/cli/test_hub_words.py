@@ -32,7 +32,7 @@ OF_AGENTS: Final = {
     "the caller has gone",
     "Not Found",
     "takes an Authorization header: Bearer and the token of HUB_METRICS_TOKEN",
-    "more than {} requests a second: try again in {} s",
+    "more than {} {} a second: try again in {} s",
     "new_password: is the old one",
     "old_password: is wrong",
     "the password or the login has changed meanwhile",
