@@ -152,9 +152,7 @@ class HubApi:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise Unavailable(_describe(error)) from None
         if answer.status == 429:
-            raise Unavailable(
-                why(text) or "the hub answered 429", _retry_after_s(answer.headers.get("Retry-After", ""))
-            )
+            raise Unavailable(why(text) or "the hub answered 429", retry_after_s(answer.headers.get("Retry-After", "")))
         if answer.status >= 500:
             raise Unavailable(why(text) or f"the hub answered {answer.status}")
         return answer.status, text
@@ -188,8 +186,8 @@ def _data(answer: bytes, kind: type[Session]) -> Session:
         raise Unavailable(f"{NO_HUB}: {error}") from None
 
 
-def _retry_after_s(header: str) -> float:
-    """Between a second and two minutes, whatever the header says."""
+def retry_after_s(header: str) -> float:
+    """The seconds of `Retry-After`: between a second and two minutes, whatever the header says."""
     return float(min(max(1, int(header)), LONGEST_RETRY_S)) if re.fullmatch("[0-9]{1,9}", header) else 1.0
 
 

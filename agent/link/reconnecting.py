@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from agent.link.api import NO_HUB, why
+from agent.link.api import NO_HUB, retry_after_s, why
 from agent.link.connection import Connection, Listener
 from agent.link.hub_time import HubClock
 from agent.model.account import is_loopback
@@ -38,11 +38,13 @@ def backoff(chance: Random) -> Iterator[float]:
 
 
 class Lost(NamedTuple):
-    """How one attempt ended: with which close, in which words, after how many seconds of being connected."""
+    """How one attempt ended: with which close, in which words, after how many seconds of being connected; and for how
+    long the hub asks to be left alone."""
 
     close: Close
     reason: str
     lasted_s: float = 0.0
+    wait_s: float = 0.0
 
 
 OUT_OF_REACH: Final = close_for(1006)
@@ -78,7 +80,7 @@ class Link:
                 return lost
             if lost.lasted_s >= HEALTHY_AFTER_S:
                 delays = backoff(self._world.random)
-            delay = next(delays) + _asked_to_wait_s(lost.reason)
+            delay = next(delays) + _asked_to_wait_s(lost.reason) + lost.wait_s
             self._events.emit(Disconnected(lost.reason, delay))
             await self._world.sleep(delay)
 
@@ -139,4 +141,5 @@ def _refused(error: InvalidStatus) -> Lost:
         reason = f"{NO_HUB}: it sends elsewhere ({status})"
     if status == 400:
         reason = f"this agent and the hub do not understand each other, update the older one (400: {reason})"
-    return Lost(_REFUSALS.get(status, OUT_OF_REACH), reason)
+    wait_s = retry_after_s(error.response.headers.get("Retry-After", "")) if status == 429 else 0.0
+    return Lost(_REFUSALS.get(status, OUT_OF_REACH), reason, wait_s=wait_s)

@@ -62,6 +62,7 @@ class HubOnLoopback:
         self.records = True
         self.refuses_login: int | None = None
         self.refuses_sockets: int | None = None
+        self.retry_after = ""
         self.http_failures = 0
         self.hub_id: str | None = None
         self.newest_order_id: int | None = None
@@ -166,7 +167,10 @@ class HubOnLoopback:
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         self.handshakes += 1
         if self.refuses_sockets is not None:
-            return _answer(self.refuses_sockets, "not with this token")
+            refused = _answer(self.refuses_sockets, "not with this token")
+            if self.retry_after:
+                refused.headers["Retry-After"] = self.retry_after
+            return refused
         socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False)
         await socket.prepare(request)
         seat = Seat(socket)

@@ -93,6 +93,14 @@ async def test_a_hub_in_trouble_is_tried_again(hub: HubOnLoopback, trade: Trade)
         await eventually(lambda: trader.told(events.Connected), "it is connected")
 
 
+async def test_a_hub_that_asks_to_be_left_alone_for_a_while_is_tried_after_it(hub: HubOnLoopback, trade: Trade) -> None:
+    hub.refuses_sockets, hub.retry_after = 429, "40"
+    async with trade(connected=False) as trader:
+        await eventually(lambda: trader.told(events.Disconnected), "a try failed")
+        (lost,) = trader.told(events.Disconnected)
+        assert lost.retry_in_s >= 40
+
+
 async def test_a_hub_that_falls_silent_is_hung_up_on(hub: HubOnLoopback, trade: Trade) -> None:
     hub.heartbeat_s = 1
     async with trade() as trader:
