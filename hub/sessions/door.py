@@ -246,11 +246,18 @@ class DoorProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """In the envelope of all answers; nothing in the middle of another one's."""
         if self._is_too_many:
-            self.transport.abort()
+            self._end_later()
         elif self._is_too_large:
             self._refuse(431, _TOO_LARGE)
         else:
             self._refuse(400, "this is no HTTP request")
+
+    def _end_later(self) -> None:
+        """Nothing more of it is answered or heard; whoever is cut off at once comes back at once."""
+        self.pipeline.clear()
+        self.flow.pause_reading()
+        if self._resting is None:
+            self._resting = self.loop.call_later(REST_S, self.transport.abort)
 
     def _refuse(self, status: int, message: str) -> None:
         self.transport.write(refusal_of(status, message))
