@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,23 +141,24 @@ class Reading:
 
 
 @contextmanager
-def stores(directory: Path) -> Iterator[tuple[MariaDB, RedisServer]]:
-    """Private ones, on the well-known ports where these are free."""
+def stores(directory: Path, port_for: Callable[[int], int]) -> Iterator[tuple[MariaDB, RedisServer]]:
+    """Private ones, on the ports that `port_for` gives for the well-known ones."""
     with ExitStack() as stack:
         mariadb = MariaDB(directory / "mariadb", make_template(directory / "template"))
         redis = RedisServer(directory / "redis")
         for server, usual in ((mariadb, MARIADB_PORT), (redis, REDIS_PORT)):
-            server.port = usual_or_free(usual)
+            server.port = port_for(usual)
             stack.callback(server.kill)
             server.start()
         yield mariadb, redis
 
 
-def read(readme: str, directory: Path) -> Reading:
-    """On a bare machine: all that can be typed, installing too, in a copy of this checkout."""
-    with stores(directory) as (mariadb, redis):
+def read(readme: str, directory: Path, port_for: Callable[[int], int]) -> Reading:
+    """On a bare machine: all that can be typed, installing too, in a copy of this checkout. `port_for` gives the port
+    for a well-known one; others may be at work here and take those between the look and the use."""
+    with stores(directory, port_for) as (mariadb, redis):
         environment = bare_environment(make_home(directory / "home", mariadb), LANGUAGES[readme])
-        ports = {MARIADB_PORT: mariadb.port, REDIS_PORT: redis.port, HUB_PORT: usual_or_free(HUB_PORT)}
+        ports = {MARIADB_PORT: mariadb.port, REDIS_PORT: redis.port, HUB_PORT: port_for(HUB_PORT)}
         typed = [block for block in blocks(readme) if block.mark != NOT_RUN]
         return type_all(typed, copy_checkout(directory / "bn-auto"), environment, ports)
 
@@ -183,7 +184,7 @@ def main() -> int:
         print(f"usage: python -m tests.readme [{'|'.join(LANGUAGES)}]", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="bn-auto-") as directory:
-        reading = read(readme, Path(directory))
+        reading = read(readme, Path(directory), usual_or_free)
     print(reading.transcript)
     for line in reading.offered:
         print(f"offered to git: {line}")

@@ -73,4 +73,4 @@ def test_the_commands_work_from_the_first_to_the_last(
 @pytest.mark.parametrize("readme", LANGUAGES)
 def test_typed_on_a_bare_machine_a_readme_installs_and_runs_all_that_it_says(tmp_path: Path, readme: str) -> None:
     """`python -m tests.readme` prints the transcript."""
-    assert_done(read(readme, tmp_path))
+    assert_done(read(readme, tmp_path, lambda _well_known: free_port()))
