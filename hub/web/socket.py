@@ -19,6 +19,7 @@ from hub.model.rights import may
 from hub.orders.dispatch import Dispatch
 from hub.runtime import metrics
 from hub.sessions.budget import Budgets, Work
+from hub.sessions.door import REST_S
 from hub.sessions.outbox import Outbox, QueueOutbox
 from hub.sessions.registry import Session
 from hub.sessions.wire import EXTENSION, Wire
@@ -27,9 +28,6 @@ from protocol import closes
 from protocol.conversation import Conversation, RemoteProtocolError
 from protocol.messages import SUBPROTOCOL, Error, Hello, ToHub
 
-REST_S = 1.0
-"""So long a trader who connects without end waits to be told so: whoever does not listen is not answered as fast as it
-can ask."""
 ABNORMAL = 1006
 """The code of a connection that ended without one (RFC 6455 §7.4.1)."""
 
@@ -80,7 +78,7 @@ class Socket:
         try:
             await self._pace.turn(user_id)
         except Refusal:
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(REST_S)  # whoever does not listen is not answered as fast as it can ask
             raise
 
 
